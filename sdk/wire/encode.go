@@ -229,6 +229,7 @@ func (l *Limits) append(dst []byte) []byte {
 	dst = number(dst, "ack_timeout_ms", l.AckTimeoutMS)
 	dst = number(dst, "ping_interval_ms", l.PingIntervalMS)
 	dst = number(dst, "silence_ms", l.SilenceMS)
+	dst = number(dst, "login_timeout_ms", l.LoginTimeoutMS)
 	dst = number(dst, "token_notice_ms", l.TokenNoticeMS)
 	dst = number(dst, "count_interval_ms", l.CountIntervalMS)
 	dst = number(dst, "count_interval_large_ms", l.CountIntervalLargeMS)

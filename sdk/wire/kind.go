@@ -26,15 +26,15 @@ const KindPeerAck Kind = "peer.ack"
 // Answers, sent by the server with the id of their request.
 const (
 	KindLoginOK          Kind = "login.ok"           // session resumed server_ts server limits missing?
-	KindLogoutOK         Kind = "logout.ok"          //
-	KindTokenRenewOK     Kind = "token.renew.ok"     //
+	KindLogoutOK         Kind = "logout.ok"          // no members but the id
+	KindTokenRenewOK     Kind = "token.renew.ok"     // no members but the id
 	KindPeerSendOK       Kind = "peer.send.ok"       // received
 	KindChannelJoinOK    Kind = "channel.join.ok"    // seq count
-	KindChannelLeaveOK   Kind = "channel.leave.ok"   //
-	KindChannelSendOK    Kind = "channel.send.ok"    //
+	KindChannelLeaveOK   Kind = "channel.leave.ok"   // no members but the id
+	KindChannelSendOK    Kind = "channel.send.ok"    // no members but the id
 	KindChannelMembersOK Kind = "channel.members.ok" // members
 	KindChannelCountOK   Kind = "channel.count.ok"   // counts
-	KindPong             Kind = "pong"               //
+	KindPong             Kind = "pong"               // no members but the id
 	KindError            Kind = "error"              // op code name message
 )
 

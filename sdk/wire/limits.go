@@ -19,6 +19,7 @@ type Limits struct {
 	AckTimeoutMS         int64  `json:"ack_timeout_ms"`          // AckTimeoutMS is how long the server waits for a peer.ack before it answers with the timeout code.
 	PingIntervalMS       int64  `json:"ping_interval_ms"`        // PingIntervalMS is how long a client may stay silent before it must ping.
 	SilenceMS            int64  `json:"silence_ms"`              // SilenceMS is how long the server bears a silent connection before it drops it.
+	LoginTimeoutMS       int64  `json:"login_timeout_ms"`        // LoginTimeoutMS is how long a connection may take to log in.
 	TokenNoticeMS        int64  `json:"token_notice_ms"`         // TokenNoticeMS is how long before the end of a 007 token the server warns (rule 42).
 	CountIntervalMS      int64  `json:"count_interval_ms"`       // CountIntervalMS is the least time between two member_count events of a channel (rule 147).
 	CountIntervalLargeMS int64  `json:"count_interval_large_ms"` // CountIntervalLargeMS is the same for a channel of more than Members (rule 147).
@@ -76,6 +77,7 @@ func DefaultLimits() Limits {
 		AckTimeoutMS:         9_000,
 		PingIntervalMS:       2_500,
 		SilenceMS:            6_000,
+		LoginTimeoutMS:       10_000,
 		TokenNoticeMS:        30_000,
 		CountIntervalMS:      1_000,
 		CountIntervalLargeMS: 3_000,
