@@ -1,0 +1,26 @@
+// Package reports holds the results of the toolkit as data, and the writers
+// that turn them into something to read.
+//
+// # Types
+//
+// A [Report] is what one "rtmkit check" found: a [Conformance] (the verdict of
+// every requirement) and any number of [Load] runs (what was measured, and the
+// ledger of every message). Each tree names its schema version in the key
+// "schema"; the JSON Schemas lie in the folder schema and are available from
+// [Schemas]. Units are part of the key names (_ns, _ms, _bytes, _per_s).
+// Durations are whole nanoseconds. Lists and maps that are empty are left out,
+// so null never appears.
+//
+// # Files
+//
+// [Write] fills a report folder with report.json, junit.xml, summary.md and
+// index.html, a single page that needs no network and no JavaScript.
+// [WriteLoad] fills a run folder with manifest.json and summary.json. [Read]
+// and [ReadLoad] take them back and refuse what they do not know. [Compare]
+// sets two of them side by side.
+//
+// # What is not promised
+//
+// The text of the page, of the Markdown summary and of error messages may
+// change between releases. The JSON keys change only with the schema version.
+package reports

@@ -1,0 +1,257 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// tone says how a part of a report is to be felt; it chooses colours and signs.
+type tone string
+
+// The tones in the order of gravity.
+const (
+	toneNone tone = "none"
+	toneGood tone = "good"
+	toneWarn tone = "warn"
+	toneBad  tone = "bad"
+)
+
+func (t tone) rank() int { return slices.Index([]tone{toneNone, toneGood, toneWarn, toneBad}, t) }
+
+// sign is what stands for the tone where colour alone would not do.
+func (t tone) sign() string {
+	switch t {
+	case toneGood:
+		return "✓"
+	case toneWarn:
+		return "!"
+	case toneBad:
+		return "✗"
+	}
+	return "–"
+}
+
+// tone returns how the verdict is to be felt.
+func (v Verdict) tone() tone {
+	switch v {
+	case Pass:
+		return toneGood
+	case Warn, Blocked:
+		return toneWarn
+	case Fail, Error:
+		return toneBad
+	}
+	return toneNone
+}
+
+func (v ProfileVerdict) tone() tone {
+	switch v {
+	case Conformant:
+		return toneGood
+	case NotConformant:
+		return toneBad
+	case Partial, NoEvidence:
+		return toneWarn
+	}
+	return toneNone
+}
+
+func (v ValidityVerdict) tone() tone {
+	switch v {
+	case Valid:
+		return toneGood
+	case Degraded:
+		return toneWarn
+	}
+	return toneBad
+}
+
+// outcome is a headline with the sentence below it.
+type outcome struct {
+	Tone     tone
+	Title    string
+	Sentence string
+}
+
+// outcome says in one line what the whole report found: the gravest of its
+// parts, conformance first.
+func (r *Report) outcome() outcome {
+	parts := r.outcomes()
+	if len(parts) == 0 {
+		return outcome{toneWarn, "Nothing judged", "The report holds neither conformance results nor load runs."}
+	}
+	worst := parts[0]
+	for _, p := range parts[1:] {
+		if p.Tone.rank() > worst.Tone.rank() {
+			worst = p
+		}
+	}
+	if r.Interrupted && worst.Tone != toneBad {
+		return outcome{toneWarn, "Interrupted", "The run was cut short. What it reached is below; what it did not reach is not judged."}
+	}
+	if len(r.Loads) > 0 && r.Conformance != nil && worst.Tone == toneGood {
+		worst.Sentence = parts[0].Sentence + " " + parts[1].Sentence
+	}
+	return worst
+}
+
+// outcomes are the parts of the verdict: conformance, delivery, validity.
+func (r *Report) outcomes() []outcome {
+	var parts []outcome
+	if r.Conformance != nil {
+		parts = append(parts, r.Conformance.outcome())
+	}
+	if len(r.Loads) > 0 {
+		parts = append(parts, deliveryOutcome(r.Loads), validityOutcome(r.Loads))
+		for i := range r.Loads {
+			if len(r.Loads[i].Summary.Thresholds) > 0 {
+				parts = append(parts, thresholdOutcome(r.Loads))
+				break
+			}
+		}
+	}
+	return parts
+}
+
+func (c *Conformance) outcome() outcome {
+	counts := c.Counts()
+	var judged int
+	var failed []string
+	for i := range c.Requirements {
+		if c.Requirements[i].Verdict.Judged() {
+			judged++
+		}
+		if c.Requirements[i].Verdict == Fail {
+			failed = append(failed, c.Requirements[i].ID)
+		}
+	}
+	of := fmt.Sprintf("of %s", plural(int64(len(c.Requirements)), "requirement", "requirements"))
+	anyProfile := func(v ProfileVerdict) bool {
+		return slices.ContainsFunc(c.Profiles, func(p ProfileResult) bool { return p.Verdict == v })
+	}
+	switch {
+	case len(failed) > 0:
+		names := failed
+		if len(names) > 3 {
+			names = append(slices.Clone(names[:3]), fmt.Sprintf("%d more", len(failed)-3))
+		}
+		return outcome{toneBad, "Not conformant", fmt.Sprintf("%d %s violated: %s.", len(failed), of, strings.Join(names, ", "))}
+	case counts[Error] > 0:
+		return outcome{toneBad, "Not judged", fmt.Sprintf("%d %s could not be judged because the suite or its surroundings broke.", counts[Error], of)}
+	case anyProfile(NotConformant):
+		return outcome{toneBad, "Not conformant", fmt.Sprintf("Nothing failed, but %d %s could not be judged.", counts[Blocked], of)}
+	case c.Interrupted:
+		return outcome{toneWarn, "Interrupted", fmt.Sprintf("%d %s judged before the end, none violated.", judged, of)}
+	case judged == 0 || len(c.Profiles) > 0 && !anyProfile(Conformant) && !anyProfile(Partial):
+		return outcome{toneWarn, "No evidence", fmt.Sprintf("%d %s judged.", judged, of)}
+	case anyProfile(Partial):
+		return outcome{toneWarn, "Partial", fmt.Sprintf("%d %s judged and none violated, but a profile was not judged whole.", judged, of)}
+	}
+	sentence := fmt.Sprintf("%d %s judged, none violated.", judged, of)
+	if counts[Warn] > 0 {
+		sentence = fmt.Sprintf("%d %s judged, no MUST violated, %s.", judged, of, plural(int64(counts[Warn]), "warning", "warnings"))
+	}
+	return outcome{toneGood, "Conformant", sentence}
+}
+
+func deliveryOutcome(loads []Load) outcome {
+	var total LedgerRow
+	var broken int64
+	for i := range loads {
+		for _, row := range loads[i].Summary.Ledger {
+			total.Expected += row.Expected
+			total.DeliveredOnce += row.DeliveredOnce
+			total.Lost += row.Lost
+			total.Duplicated += row.Duplicated
+			total.Reordered += row.Reordered
+			total.Leaked += row.Leaked
+			total.Foreign += row.Foreign
+			total.Corrupt += row.Corrupt
+			total.FalseReceipts += row.FalseReceipts
+		}
+		for _, e := range loads[i].Summary.Equations {
+			if !e.Holds {
+				broken++
+			}
+		}
+	}
+	if wrong := total.wrongs(); len(wrong) > 0 {
+		return outcome{toneBad, "Messages went wrong", fmt.Sprintf("Of %s expected deliveries: %s.", formatCount(total.Expected), strings.Join(wrong, ", "))}
+	}
+	if broken > 0 {
+		return outcome{toneBad, "The ledger does not balance", plural(broken, "equation does", "equations do") + " not hold, so the counts cannot be trusted."}
+	}
+	if total.Expected == 0 {
+		return outcome{toneNone, "Nothing to deliver", "The load runs expected no delivery."}
+	}
+	return outcome{toneGood, "Every message accounted for", fmt.Sprintf("%s of %s expected deliveries, each exactly once and in order.", formatCount(total.DeliveredOnce), formatCount(total.Expected))}
+}
+
+// wrongs names what went wrong in the row, each with its count.
+func (r LedgerRow) wrongs() []string {
+	var names []string
+	for _, w := range []struct {
+		count     int64
+		one, many string
+	}{
+		{r.Lost, "lost", "lost"},
+		{r.Duplicated, "duplicated", "duplicated"},
+		{r.Reordered, "out of order", "out of order"},
+		{r.Leaked, "leaked to others", "leaked to others"},
+		{r.Foreign, "from another run", "from another run"},
+		{r.Corrupt, "altered", "altered"},
+		{r.FalseReceipts, "false receipt", "false receipts"},
+	} {
+		if w.count != 0 {
+			names = append(names, plural(w.count, w.one, w.many))
+		}
+	}
+	return names
+}
+
+func validityOutcome(loads []Load) outcome {
+	worst := toneGood
+	var words []string
+	for i := range loads {
+		v := loads[i].Summary.Validity
+		if t := v.Verdict.tone(); t.rank() > worst.rank() {
+			worst = t
+		}
+		if v.Verdict != Valid {
+			words = append(words, fmt.Sprintf("%s: %s", loads[i].Manifest.Name, strings.Join(v.Reasons, "; ")))
+		}
+	}
+	switch worst {
+	case toneBad:
+		return outcome{toneBad, "Invalid run", sentence(strings.Join(words, " · "))}
+	case toneWarn:
+		return outcome{toneWarn, "Degraded run", sentence(strings.Join(words, " · "))}
+	}
+	return outcome{toneGood, "Valid measurement", "The generator kept its schedule, so the latencies are the server's."}
+}
+
+func thresholdOutcome(loads []Load) outcome {
+	var all int64
+	var broken []string
+	for i := range loads {
+		for _, t := range loads[i].Summary.Thresholds {
+			all++
+			if !t.Holds {
+				broken = append(broken, t.Expr)
+			}
+		}
+	}
+	if len(broken) > 0 {
+		return outcome{toneBad, "Threshold exceeded", sentence(strings.Join(broken, "; ") + " not kept")}
+	}
+	return outcome{toneGood, "Thresholds kept", plural(all, "threshold", "thresholds") + " checked."}
+}
+
+func sentence(s string) string {
+	s = strings.TrimSpace(s)
+	if s == "" || strings.ContainsAny(s[len(s)-1:], ".!?") {
+		return s
+	}
+	return s + "."
+}
