@@ -1,0 +1,132 @@
+package reports
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
+
+// maxSummaryFailures is how many failures the Markdown summary explains; CI
+// services cut long summaries off.
+const maxSummaryFailures = 20
+
+// markdownText returns the report as a short summary in GitHub's Markdown: the
+// verdict, a table of profiles, the failures with what was expected and
+// observed, and a table of the load runs.
+func markdownText(r *Report) []byte {
+	var b bytes.Buffer
+	o := r.outcome()
+	fmt.Fprintf(&b, "# %s %s\n\n%s\n", o.Tone.sign(), md(o.Title), md(o.Sentence))
+	if r.Verdict != "" {
+		fmt.Fprintf(&b, "\n%s\n", md(sentence(r.Verdict)))
+	}
+	if r.Conformance != nil {
+		writeConformance(&b, r.Conformance)
+	}
+	if len(r.Loads) > 0 {
+		writeLoads(&b, r.Loads)
+	}
+	e := r.Environment
+	fmt.Fprintf(&b, "\n---\n\nrtmkit %s · %s · %s/%s · %s · %s\n", md(r.ToolVersion), formatTime(r.StartedAt), md(e.OS), md(e.Arch), plural(int64(e.Cores), "core", "cores"), md(e.GoVersion))
+	for _, n := range r.Notes {
+		fmt.Fprintf(&b, "\n- %s", md(n))
+	}
+	if len(r.Notes) > 0 {
+		b.WriteByte('\n')
+	}
+	if r.Command != "" {
+		fmt.Fprintf(&b, "\nTo repeat:\n\n%s", mdBlock(r.Command))
+	}
+	return b.Bytes()
+}
+
+func writeConformance(b *bytes.Buffer, c *Conformance) {
+	fmt.Fprintf(b, "\n## Conformance of %s\n", md(strings.TrimSpace(c.Subject.Name+" "+c.Subject.Version)))
+	if len(c.Profiles) > 0 {
+		b.WriteString("\n| Profile | Verdict | Pass | Fail | Warn | Error | Not judged |\n|---|---|--:|--:|--:|--:|--:|\n")
+	}
+	for _, p := range c.Profiles {
+		other := 0
+		for v, n := range p.Counts {
+			if !v.Judged() && v != Error {
+				other += n
+			}
+		}
+		fmt.Fprintf(b, "| %s | %s %s | %d | %d | %d | %d | %d |\n", md(p.Name), p.Verdict.tone().sign(), md(string(p.Verdict)),
+			p.Counts[Pass]+p.Counts[Info], p.Counts[Fail], p.Counts[Warn], p.Counts[Error], other)
+	}
+	told := 0
+	for i := range c.Requirements {
+		q := &c.Requirements[i]
+		if q.Verdict != Fail && q.Verdict != Error {
+			continue
+		}
+		if told++; told > maxSummaryFailures {
+			continue
+		}
+		fmt.Fprintf(b, "\n### %s %s\n\n**%s** %s", q.Verdict.tone().sign(), md(q.ID), q.Level, md(q.Text))
+		if q.Source != "" {
+			fmt.Fprintf(b, " (%s)", md(q.Source))
+		}
+		b.WriteString("\n\n")
+		for _, line := range []struct{ name, text string }{{"reason", q.Reason}, {"expected", q.Expected}, {"observed", q.Observed}} {
+			if line.text != "" {
+				fmt.Fprintf(b, "- %s: %s\n", line.name, md(line.text))
+			}
+		}
+		if q.Repeat != "" {
+			fmt.Fprintf(b, "\n%s", mdBlock(q.Repeat))
+		}
+	}
+	if told > maxSummaryFailures {
+		fmt.Fprintf(b, "\n%d more are in %s.\n", told-maxSummaryFailures, PageFile)
+	}
+}
+
+func writeLoads(b *bytes.Buffer, loads []Load) {
+	b.WriteString("\n## Load\n\n| Run | Validity | Offered | Achieved | Metric | p50 | p99 | p99.9 | max |\n|---|---|--:|--:|---|--:|--:|--:|--:|\n")
+	for i := range loads {
+		s := &loads[i].Summary
+		name, validity := md(loads[i].Manifest.Name), s.Validity.Verdict.tone().sign()+" "+md(string(s.Validity.Verdict))
+		offered, achieved := formatRate(s.OfferedPerS), formatRate(s.AchievedPerS)
+		for _, m := range s.Metrics {
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, validity, offered, achieved,
+				md(m.Name), formatNS(m.P50NS), formatNS(m.P99NS), formatNS(m.P999NS), formatNS(m.MaxNS))
+			name, validity, offered, achieved = "", "", "", ""
+		}
+	}
+	o := deliveryOutcome(loads)
+	fmt.Fprintf(b, "\n%s %s: %s\n", o.Tone.sign(), md(o.Title), md(o.Sentence))
+	for i := range loads {
+		for _, reason := range loads[i].Summary.Validity.Reasons {
+			fmt.Fprintf(b, "\n- %s: %s", md(loads[i].Manifest.Name), md(reason))
+		}
+		for _, e := range loads[i].Summary.Equations {
+			if !e.Holds {
+				fmt.Fprintf(b, "\n- %s: %s does not hold: %d is not %d", md(loads[i].Manifest.Name), md(e.Text), e.Left, e.Right)
+			}
+		}
+	}
+	b.WriteByte('\n')
+}
+
+// mdEscaper takes the meaning from what Markdown, its tables and HTML would
+// read as a sign.
+var mdEscaper = strings.NewReplacer(
+	"\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]",
+	"|", "\\|", "#", "\\#", "~", "\\~", "&", "&amp;", "<", "&lt;", ">", "&gt;", "\r", " ", "\n", " ", "\t", " ",
+	"://", ":\u200b//", "@", "@\u200b",
+)
+
+// md writes a foreign text as one line that Markdown shows as it is. It breaks
+// links and mentions, which a service would otherwise follow.
+func md(s string) string { return mdEscaper.Replace(s) }
+
+// mdBlock writes a foreign text as a block of code that it cannot end.
+func mdBlock(s string) string {
+	fence := "```"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	return fence + "\n" + strings.TrimRight(s, "\n") + "\n" + fence + "\n"
+}
