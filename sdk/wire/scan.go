@@ -77,8 +77,11 @@ func (e *Envelope) AppendText(dst []byte) ([]byte, bool) {
 
 // Message decodes the payload into a message of its own memory.
 func (e *Envelope) Message() Message {
-	if text, ok := e.AppendText(nil); ok {
-		return TextMessage(string(text))
+	if lit, ok := member(e.Payload, `"text":"`); ok {
+		if len(lit) == e.Size {
+			return TextMessage(string(lit)) // nothing is escaped
+		}
+		return TextMessage(string(unescape(nil, lit)))
 	}
 	lit, _ := member(e.Payload, `"raw":"`)
 	raw, _ := base64.StdEncoding.AppendDecode(nil, lit)
