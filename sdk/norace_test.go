@@ -1,0 +1,5 @@
+//go:build !race
+
+package rtm
+
+const raceEnabled = false
