@@ -1,0 +1,36 @@
+// Package loadgen measures RTM servers under an honest load: it sends messages on a schedule that no answer can slow
+// down, follows every message to every receiver, and judges its own run before it shows a latency.
+//
+// # One run
+//
+// A [Workload] says what to do: how many sessions, which channels, which traffic at which rate, for how long. [Run]
+// plays it against a server in four phases. In connect every session logs in and joins its channels. In warmup the
+// traffic flows but is not measured; the phase ends behind a barrier, when every warm-up message is accounted for. In
+// measure a fresh schedule starts. In drain nothing is sent any more; the phase ends when nothing is missing or its time
+// is over. Then all sessions log out, and what has not arrived by the end of their connections is lost.
+//
+// # What is measured
+//
+// The load is open loop: the moment at which each message is due follows from the workload and its seed alone. A latency
+// starts at that intended time, not at the moment the message was really sent, so that a stall of the server or of the
+// generator shows in full in every percentile (no coordinated omission). The distance between the two is measured for
+// every message as well, as the metric lag. Latencies are integer nanoseconds of one process's monotonic clock in
+// HdrHistograms of three digits.
+//
+// # What is counted
+//
+// Every payload begins with a [Stamp] that names run, stream, sequence number and due time. Each receiver marks in a
+// bitmap what reached it, so that the ledger of a run is exact: every delivery that had to happen happened once, or is
+// lost, and whatever else arrived is a duplicate, a leak, foreign or corrupt. A receipt that claims a delivery which the
+// receiver's bitmap does not have is a false receipt.
+//
+// # Whether to believe it
+//
+// A run is valid, degraded or invalid before it is fast or slow: see [Judge]. The server belongs in a process of its
+// own, else both share one scheduler and the generator measures itself.
+//
+// # What stays behind
+//
+// A run folder: manifest.json, workload.yaml, summary.json, latency.hlog (read by every HdrHistogram tool), one .hgrm
+// for each metric, series.csv, health.csv and ledger.jsonl. Everything in summary.json follows from the other files.
+package loadgen

@@ -1,0 +1,258 @@
+package loadgen
+
+import (
+	"fmt"
+	"math/rand/v2"
+)
+
+// plan is a workload spelt out: who logs in, who joins what, and of every message when it is due, who sends it and who
+// has to get it. It is made before a run and not changed by it.
+type plan struct {
+	Workload
+	uids     []string
+	channels []channelPlan
+	joins    [][]int32 // for each session the channels it joins
+	joinedBy int       // joins in all
+	traffic  []*trafficPlan
+	groups   []group
+	streams  int // streams of all traffic entries together
+	messages int // messages of all traffic entries together
+}
+
+type channelPlan struct {
+	name    string
+	members []int32 // sessions
+}
+
+// group is a set of sessions that receive the same messages: the members of a channel, or the one partner of a peer.
+type group struct {
+	receivers []int32
+	channel   int32 // index in plan.channels; -1 for a peer
+	entry     int32 // the traffic entry whose messages these are
+	streams   int32 // how many streams lead into the group
+	seqs      int32 // how many messages each of them can have
+}
+
+// trafficPlan is one traffic entry spelt out. Its messages are numbered 0, 1, 2, … over warm-up and measured phase;
+// message n belongs to stream n mod streams and is number n div streams there.
+type trafficPlan struct {
+	Traffic
+	index       int
+	warm, main  schedule
+	first       int // number of the entry's first message among all messages of the run
+	firstStream int
+	streams     []stream
+	fanout      int // receivers of each message
+}
+
+// stream is one sender's messages to one destination.
+type stream struct {
+	sender int32
+	group  int32
+	slot   int32 // number among the group's streams
+}
+
+func newPlan(w Workload) (*plan, error) {
+	w.fill()
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	p := &plan{Workload: w, uids: make([]string, w.Sessions.Count), joins: make([][]int32, w.Sessions.Count)}
+	for i := range p.uids {
+		p.uids[i] = fmt.Sprintf(w.Sessions.UID, i)
+	}
+	firstChannel := p.addChannels()
+	for i, t := range w.Traffic {
+		seed := uint64(w.Seed) + uint64(i)<<32
+		entry := &trafficPlan{
+			Traffic: t,
+			index:   i,
+			warm:    newSchedule(t.Arrival, t.Rate, w.Phases.Warmup, seed),
+			main:    newSchedule(t.Arrival, t.Rate, w.Phases.Measure, seed+1),
+			first:   p.messages, firstStream: p.streams,
+		}
+		switch t.Op {
+		case OpPeer:
+			p.addPeers(entry, rand.New(rand.NewPCG(seed, 0x70616972)))
+		case OpChannel:
+			p.addChannelStreams(entry, firstChannel[t.Channel])
+		}
+		p.messages += entry.count()
+		p.streams += len(entry.streams)
+		p.traffic = append(p.traffic, entry)
+	}
+	return p, nil
+}
+
+// addChannels spells out the channel groups and returns for each name the range of its channels.
+func (p *plan) addChannels() map[string][2]int {
+	ranges := map[string][2]int{}
+	for _, c := range p.Channels {
+		first := len(p.channels)
+		for k := range c.Count {
+			channel := channelPlan{name: fmt.Sprintf(c.Name, k)}
+			for m := range c.Members {
+				session := (k*c.Members + m) % p.Sessions.Count
+				channel.members = append(channel.members, int32(session))
+				p.joins[session] = append(p.joins[session], int32(len(p.channels)))
+				p.joinedBy++
+			}
+			p.channels = append(p.channels, channel)
+		}
+		ranges[c.Name] = [2]int{first, len(p.channels)}
+	}
+	return ranges
+}
+
+// addPeers gives every session one partner, along one circle through all sessions in random order: nobody is alone, and
+// nobody is the partner of two.
+func (p *plan) addPeers(entry *trafficPlan, random *rand.Rand) {
+	circle := random.Perm(len(p.uids))
+	partner := make([]int32, len(circle))
+	for i, session := range circle {
+		partner[session] = int32(circle[(i+1)%len(circle)])
+	}
+	entry.fanout = 1
+	seqs := entry.seqsPer(len(partner))
+	for sender, receiver := range partner {
+		entry.streams = append(entry.streams, stream{sender: int32(sender), group: int32(len(p.groups))})
+		p.groups = append(p.groups, group{
+			receivers: []int32{receiver}, channel: -1, entry: int32(entry.index), streams: 1, seqs: seqs,
+		})
+	}
+}
+
+// addChannelStreams makes a stream of every member of every channel, channels taking turns.
+func (p *plan) addChannelStreams(entry *trafficPlan, channels [2]int) {
+	count := channels[1] - channels[0]
+	members := len(p.channels[channels[0]].members)
+	entry.fanout = members - 1
+	firstGroup := len(p.groups)
+	for c := channels[0]; c < channels[1]; c++ {
+		p.groups = append(p.groups, group{
+			receivers: p.channels[c].members, channel: int32(c), entry: int32(entry.index),
+			streams: int32(members), seqs: entry.seqsPer(count * members),
+		})
+	}
+	for s := range count * members {
+		channel, member := s%count, s/count
+		entry.streams = append(entry.streams, stream{
+			sender: p.channels[channels[0]+channel].members[member], group: int32(firstGroup + channel), slot: int32(member),
+		})
+	}
+}
+
+// count returns how many messages the entry has in all.
+func (t *trafficPlan) count() int { return t.warm.count() + t.main.count() }
+
+// measured reports whether message n belongs to the measured phase.
+func (t *trafficPlan) measured(n int) bool { return n >= t.warm.count() }
+
+// streamOf returns the stream of message n and the message's number in it.
+func (t *trafficPlan) streamOf(n int) (s *stream, seq int) {
+	return &t.streams[n%len(t.streams)], n / len(t.streams)
+}
+
+func (t *trafficPlan) seqsPer(streams int) int32 {
+	return int32((t.count() + streams - 1) / streams)
+}
+
+// entryOf returns the traffic entry of a message numbered among all messages of the run, and its number in the entry.
+func (p *plan) entryOf(message int) (entry *trafficPlan, n int) {
+	for i := len(p.traffic) - 1; i >= 0; i-- {
+		if t := p.traffic[i]; message >= t.first {
+			return t, message - t.first
+		}
+	}
+	return nil, 0
+}
+
+// entryOfStream returns the traffic entry of a stream numbered among all streams of the run, and its number in the
+// entry; nil for a number that no stream has.
+func (p *plan) entryOfStream(number uint32) (entry *trafficPlan, s int) {
+	for i := len(p.traffic) - 1; i >= 0; i-- {
+		if t := p.traffic[i]; int(number) >= t.firstStream {
+			if s := int(number) - t.firstStream; s < len(t.streams) {
+				return t, s
+			}
+			return nil, 0
+		}
+	}
+	return nil, 0
+}
+
+// destination returns the name that a group's messages are sent to: a uid or a channel id.
+func (p *plan) destination(g *group) string {
+	if g.channel < 0 {
+		return p.uids[g.receivers[0]]
+	}
+	return p.channels[g.channel].name
+}
+
+// perSession returns the highest rate at which one session has to send, over all traffic.
+func (p *plan) perSession() Rate {
+	load := make([]float64, len(p.uids))
+	for _, t := range p.traffic {
+		for _, s := range t.streams {
+			load[s.sender] += float64(t.Rate) / float64(len(t.streams))
+		}
+	}
+	highest := 0.0
+	for _, l := range load {
+		highest = max(highest, l)
+	}
+	return Rate(highest)
+}
+
+// deliveriesPerSecond returns the offered rate of messages and of the deliveries that they ask for.
+func (p *plan) offered() (messages, deliveries float64) {
+	for _, t := range p.traffic {
+		messages += float64(t.Rate)
+		deliveries += float64(t.Rate) * float64(t.fanout)
+	}
+	return messages, deliveries
+}
+
+// round is one pass through the schedules of all traffic entries, in one phase. It hands out messages by due time.
+type round struct {
+	plan  *plan
+	main  bool
+	start int64 // run time at which the schedules begin
+	next  []int // for each entry the number of its next message in this phase
+}
+
+func (p *plan) newRound(main bool, start int64) *round {
+	return &round{plan: p, main: main, start: start, next: make([]int, len(p.traffic))}
+}
+
+// peek returns the entry of the message that is due next and when, in run time; nil when the phase has no more.
+func (r *round) peek() (entry *trafficPlan, due int64) {
+	for i, t := range r.plan.traffic {
+		s := t.warm
+		if r.main {
+			s = t.main
+		}
+		if r.next[i] < s.count() {
+			if d := r.start + s.due(r.next[i]); entry == nil || d < due {
+				entry, due = t, d
+			}
+		}
+	}
+	return entry, due
+}
+
+// take returns the number in its entry of the message that peek showed, and moves on.
+func (r *round) take(entry *trafficPlan) int {
+	n := r.next[entry.index]
+	r.next[entry.index]++
+	if r.main {
+		n += entry.warm.count()
+	}
+	return n
+}
+
+// window is a phase's place in run time.
+type window struct {
+	name       string
+	start, end int64
+}
