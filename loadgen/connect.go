@@ -1,0 +1,173 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rtmkit/rtmkit/sdk/wire"
+)
+
+const (
+	// connectPatience is how long one login or join may take.
+	connectPatience = 30 * time.Second
+
+	// connecting is how many logins or joins may be under way at once. What is due beyond waits, and the wait counts.
+	connecting = 64
+)
+
+// crew is the sessions of a run.
+type crew struct {
+	plan     *plan
+	driver   Driver
+	clock    *clock
+	token    func(uid string) (string, error)
+	inboxes  []*inbox
+	sessions []Session
+}
+
+// login opens all sessions, each when it is due. The first one goes alone, so that a server that is not there is
+// reported once and at once.
+func (c *crew) login(ctx context.Context) error {
+	begin := c.clock.now()
+	due := newConstant(c.plan.Sessions.Rate, maxPhase)
+	if err := c.loginOne(ctx, 0, begin); err != nil {
+		return err
+	}
+	if err := c.checkServer(); err != nil {
+		return err
+	}
+	return c.each(ctx, len(c.sessions)-1, begin, due, func(ctx context.Context, i int, due int64) error {
+		return c.loginOne(ctx, i+1, due)
+	})
+}
+
+func (c *crew) loginOne(ctx context.Context, i int, due int64) error {
+	login := Login{UID: c.plan.uids[i]}
+	if c.token != nil {
+		token, err := c.token(login.UID)
+		if err != nil {
+			return fmt.Errorf("login %s: no token: %w", login.UID, err)
+		}
+		login.Token = token
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	session, err := c.driver.Open(ctx, login, c.inboxes[i])
+	if err != nil {
+		return fmt.Errorf("session %s: %w", login.UID, err)
+	}
+	c.sessions[i] = session
+	c.inboxes[i].shard.record([]sample{{metricLogin, c.clock.now() - due}}, tally{})
+	return nil
+}
+
+// join makes every session a member of its channels. A session's joins follow each other; sessions take turns.
+func (c *crew) join(ctx context.Context) error {
+	type place struct{ session, channel int32 }
+	var places []place
+	for depth := 0; len(places) < c.plan.joinedBy; depth++ {
+		for session, channels := range c.plan.joins {
+			if depth < len(channels) {
+				places = append(places, place{int32(session), channels[depth]})
+			}
+		}
+	}
+	due := newConstant(c.plan.Sessions.JoinRate, maxPhase)
+	return c.each(ctx, len(places), c.clock.now(), due, func(ctx context.Context, i int, due int64) error {
+		p := places[i]
+		ctx, cancel := context.WithTimeout(ctx, connectPatience)
+		defer cancel()
+		channel := c.plan.channels[p.channel].name
+		if err := c.sessions[p.session].Join(ctx, channel); err != nil {
+			return fmt.Errorf("session %s, channel %s: %w", c.plan.uids[p.session], channel, err)
+		}
+		c.inboxes[p.session].shard.record([]sample{{metricJoin, c.clock.now() - due}}, tally{})
+		return nil
+	})
+}
+
+// each starts n operations, each when it is due, and waits for all. The first error stops the rest.
+func (c *crew) each(ctx context.Context, n int, begin int64, s schedule, do func(ctx context.Context, i int, due int64) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var tasks sync.WaitGroup
+	places := make(chan struct{}, connecting)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for i := range n {
+		due := begin + s.due(i)
+		timer.Reset(time.Duration(max(due-c.clock.now(), 0)))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		places <- struct{}{}
+		tasks.Go(func() {
+			if err := do(ctx, i, due); err != nil {
+				stop(err)
+			}
+			<-places
+		})
+	}
+	tasks.Wait()
+	return context.Cause(ctx)
+}
+
+// checkServer compares the workload with the limits that the server announced at the first login.
+func (c *crew) checkServer() error {
+	_, limits := c.sessions[0].Server()
+	refuse := func(format string, args ...any) error {
+		return &WorkloadError{Err: fmt.Errorf("workload %s: %w", c.plan.Name, fmt.Errorf(format, args...))}
+	}
+	for i, t := range c.plan.traffic {
+		if limits.MessageBytes > 0 && t.Payload.Bytes > limits.MessageBytes {
+			return refuse("traffic[%d].payload.bytes: %d bytes are over the %d that the server takes", i, t.Payload.Bytes, limits.MessageBytes)
+		}
+	}
+	for _, channels := range c.plan.joins {
+		if limits.Channels > 0 && len(channels) > limits.Channels {
+			return refuse("channels: a session would join %d channels and the server allows %d; use more sessions", len(channels), limits.Channels)
+		}
+	}
+	if send, limited := limits.Rate(wire.CallSend); limited {
+		allowed := Rate(float64(send.Count) / wire.Millis(send.WindowMS).Seconds())
+		if need := c.plan.perSession(); need > allowed {
+			return refuse("a session would send %v and the server allows %v; use more sessions, a lower rate, or a server without call limits", need, allowed)
+		}
+	}
+	return nil
+}
+
+// server returns how the server presented itself; zero before the first login.
+func (c *crew) server() wire.Server {
+	if c.sessions[0] == nil {
+		return wire.Server{}
+	}
+	server, _ := c.sessions[0].Server()
+	return server
+}
+
+// close ends all sessions, at most connecting at once, and waits until none of them can handle anything any more.
+func (c *crew) close(ctx context.Context) error {
+	var tasks sync.WaitGroup
+	places := make(chan struct{}, connecting)
+	failures := make([]error, len(c.sessions))
+	for i, session := range c.sessions {
+		if session == nil {
+			continue
+		}
+		places <- struct{}{}
+		tasks.Go(func() {
+			failures[i] = session.Close(ctx)
+			<-places
+		})
+	}
+	tasks.Wait()
+	return errors.Join(failures...)
+}
