@@ -1,0 +1,227 @@
+package loadgen
+
+import (
+	"time"
+)
+
+// inbox is the receiving side of one session: it is the session's [Handler] and keeps its part of the ledger. Only the
+// session's reading goroutine touches it while the session lives.
+type inbox struct {
+	ledger  *ledger
+	session int32
+	uid     string
+	clock   *clock
+	shard   *shard
+
+	seats            []seat
+	counts           []arrivals // by traffic entry
+	foreign, corrupt int64
+	ended            bool // the session broke off before the run closed it
+
+	fresh   []int64 // first deliveries of this batch, by traffic entry
+	samples []sample
+	stamper stamper
+}
+
+// arrivals counts what reached one session of one traffic entry.
+type arrivals struct{ received, duplicated, reordered, leaked int64 }
+
+// seat is a session's place in a group: a bit for each message it has to get there.
+type seat struct {
+	group int32
+	seqs  int32
+	seen  []uint64
+	last  []int32 // highest number seen of each stream, from -1
+}
+
+func newInbox(l *ledger, session int) *inbox {
+	return &inbox{
+		ledger: l, session: int32(session), uid: l.plan.uids[session],
+		counts: make([]arrivals, len(l.entries)), fresh: make([]int64, len(l.entries)),
+		samples: make([]sample, 0, 64),
+	}
+}
+
+func (b *inbox) addSeat(number int32) {
+	g := &b.ledger.plan.groups[number]
+	s := seat{group: number, seqs: g.seqs, last: make([]int32, g.streams)}
+	s.seen = make([]uint64, (int(g.streams)*int(g.seqs)+63)/64)
+	for i := range s.last {
+		s.last[i] = -1
+	}
+	b.seats = append(b.seats, s)
+}
+
+// seat finds the place in a group. A session sits in 20 channels at most, so that a search beats a map.
+func (b *inbox) seat(group int32) *seat {
+	for i := range b.seats {
+		if b.seats[i].group == group {
+			return &b.seats[i]
+		}
+	}
+	return nil
+}
+
+func (s *seat) bit(slot int32, seq int) int { return int(slot)*int(s.seqs) + seq }
+func (s *seat) has(bit int) bool            { return s.seen[bit>>6]&(1<<(bit&63)) != 0 }
+func (s *seat) set(bit int)                 { s.seen[bit>>6] |= 1 << (bit & 63) }
+
+// Handle enters what one read brought into the ledger and the histograms.
+func (b *inbox) Handle(at time.Time, events []Event) {
+	now := b.clock.at(at)
+	var done tally
+	for i := range events {
+		switch e := &events[i]; e.Kind {
+		case Delivered:
+			done.delivered++
+			b.delivered(now, e)
+		case Answered, Refused:
+			b.answered(now, e, &done)
+		case Ended:
+			b.ended = true
+			done.errors++
+			b.ledger.faults.failure(e.Failure)
+		}
+		if len(b.samples) > cap(b.samples)-4 {
+			b.shard.record(b.samples, tally{})
+			b.samples = b.samples[:0]
+		}
+	}
+	b.shard.record(b.samples, done)
+	b.samples = b.samples[:0]
+	for i, n := range b.fresh {
+		if n > 0 {
+			b.ledger.entries[i].delivered.Add(n)
+			b.fresh[i] = 0
+		}
+	}
+}
+
+func (b *inbox) delivered(now int64, e *Event) {
+	kind := Text
+	if e.Raw {
+		kind = Raw
+	}
+	var stamp Stamp
+	if !b.stamper.open(&stamp, e.Body, kind) {
+		b.stray(anomalyCorrupt, &b.corrupt)
+		return
+	}
+	if stamp.Run != b.ledger.run {
+		b.stray(anomalyForeign, &b.foreign)
+		return
+	}
+	entry, number := b.ledger.plan.entryOfStream(stamp.Stream)
+	if entry == nil {
+		b.stray(anomalyCorrupt, &b.corrupt)
+		return
+	}
+	a, s := b.ledger.entries[entry.index], &entry.streams[number]
+	n := int(stamp.Seq)*len(entry.streams) + number
+	if n >= entry.count() || !b.routed(s, e) {
+		b.stray(anomalyCorrupt, &b.corrupt)
+		return
+	}
+	counts := &b.counts[entry.index]
+	counts.received++
+	seat := b.seat(s.group)
+	if seat == nil || s.sender == b.session {
+		counts.leaked++
+		b.ledger.faults.note(anomaly{anomalyLeaked, a, n, b.session})
+		return
+	}
+	bit := seat.bit(s.slot, int(stamp.Seq))
+	if seat.has(bit) {
+		counts.duplicated++
+		b.ledger.faults.note(anomaly{anomalyDuplicated, a, n, b.session})
+		return
+	}
+	seat.set(bit)
+	if last := &seat.last[s.slot]; int32(stamp.Seq) < *last {
+		counts.reordered++
+		b.ledger.faults.note(anomaly{anomalyReordered, a, n, b.session})
+	} else {
+		*last = int32(stamp.Seq)
+	}
+	b.fresh[entry.index]++
+	b.timed(now, a, n, stamp.Due)
+}
+
+// routed reports whether a message came under the name of its sender and through its channel.
+func (b *inbox) routed(s *stream, e *Event) bool {
+	p := b.ledger.plan
+	if string(e.From) != p.uids[s.sender] {
+		return false
+	}
+	if c := p.groups[s.group].channel; c >= 0 {
+		return string(e.Channel) == p.channels[c].name
+	}
+	return e.Channel == nil
+}
+
+func (b *inbox) stray(kind anomalyKind, count *int64) {
+	*count++
+	b.ledger.faults.note(anomaly{kind: kind, receiver: b.session})
+}
+
+// timed records the latencies that a first delivery of message n shows.
+func (b *inbox) timed(now int64, a *account, n int, due int64) {
+	if a.Op == OpPeer {
+		if a.measured(n) {
+			b.samples = append(b.samples, sample{metricPeerDeliver, now - due})
+		}
+		return
+	}
+	first, last, complete := a.arrived(n, now)
+	if !a.measured(n) {
+		return
+	}
+	b.samples = append(b.samples, sample{metricChannelDeliver, now - due})
+	if complete {
+		b.samples = append(b.samples, sample{metricChannelFirst, first - due}, sample{metricChannelLast, last - due})
+	}
+}
+
+// answered enters the answer to one of the session's own messages.
+func (b *inbox) answered(now int64, e *Event, done *tally) {
+	if e.Tag >= uint64(b.ledger.plan.messages) {
+		b.violation(done)
+		return
+	}
+	entry, n := b.ledger.plan.entryOf(int(e.Tag))
+	a := b.ledger.entries[entry.index]
+	s, _ := a.streamOf(n)
+	if s.sender != b.session || a.answer[n] != answerNone {
+		b.violation(done)
+		return
+	}
+	done.acked++
+	if e.Kind == Refused {
+		a.answer[n] = answerError
+		a.excused.Add(1)
+		a.answered.Add(1)
+		done.errors++
+		b.ledger.faults.failure(e.Failure)
+		return
+	}
+	a.answer[n] = answerReceived
+	if !e.Received {
+		a.answer[n] = answerNotReceived
+		a.excused.Add(1)
+	}
+	a.answered.Add(1)
+	if !a.measured(n) {
+		return
+	}
+	due := b.clock.mainStart() + a.main.due(n-a.warm.count())
+	b.samples = append(b.samples, sample{a.ackMetric(), now - due})
+	if a.Op == OpPeer {
+		b.samples = append(b.samples, sample{metricPeerAckService, now - a.wrote[n].Load()})
+	}
+}
+
+// violation counts an answer to nothing, or a second answer.
+func (b *inbox) violation(done *tally) {
+	done.errors++
+	b.ledger.faults.count("session", ClassProtocol, 0, 1)
+}

@@ -1,0 +1,319 @@
+package loadgen
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// What the generator did with a message that was due.
+const (
+	fateNone   uint8 = iota // not due yet, or the run was cut short before
+	fateSent                // handed to its session
+	fateShed                // not sent: the generator had too much in flight
+	fateFailed              // not sent: its session had ended
+)
+
+// What the server answered to a message that was sent.
+const (
+	answerNone        uint8 = iota
+	answerReceived          // received true, or a confirmed channel message
+	answerNotReceived       // received false
+	answerError             // an error
+	answerTimeout           // nothing until the run was over
+	answerLost              // nothing, and the session had ended
+)
+
+// ledger knows of every message of a run what became of it. Its tables have one place for each message and one bit for
+// each delivery that has to happen; each place is written by one goroutine, so that the tables need no locks: the fate
+// by the sending goroutine, the answer by the sender's session, the bits by the receiver's session.
+type ledger struct {
+	plan    *plan
+	run     uint32
+	entries []*account
+	inboxes []*inbox
+	faults  faults
+}
+
+// account is the ledger of one traffic entry.
+type account struct {
+	*trafficPlan
+	fate   []uint8
+	answer []uint8
+	wrote  []atomic.Int64 // run time at which the write began
+
+	// For channel messages: receivers still missing, and the first and last arrival in run time.
+	left          []atomic.Int32
+	firstAt, last []atomic.Int64
+
+	sent, answered atomic.Int64 // messages
+	excused        atomic.Int64 // messages answered in a way that no delivery has to follow
+	delivered      atomic.Int64 // first deliveries
+}
+
+func newLedger(p *plan, run uint32) *ledger {
+	l := &ledger{plan: p, run: run}
+	for _, t := range p.traffic {
+		n := t.count()
+		a := &account{trafficPlan: t, fate: make([]uint8, n), answer: make([]uint8, n), wrote: make([]atomic.Int64, n)}
+		if t.Op == OpChannel {
+			a.left, a.firstAt, a.last = make([]atomic.Int32, n), make([]atomic.Int64, n), make([]atomic.Int64, n)
+			for i := range n {
+				a.left[i].Store(int32(t.fanout))
+				a.firstAt[i].Store(1<<63 - 1)
+			}
+		}
+		l.entries = append(l.entries, a)
+	}
+	for session := range p.uids {
+		l.inboxes = append(l.inboxes, newInbox(l, session))
+	}
+	for g := range p.groups {
+		for _, session := range p.groups[g].receivers {
+			l.inboxes[session].addSeat(int32(g))
+		}
+	}
+	return l
+}
+
+// inFlight returns how many messages were sent and not answered yet.
+func (l *ledger) inFlight() (n int64) {
+	for _, a := range l.entries {
+		n += a.sent.Load() - a.answered.Load()
+	}
+	return n
+}
+
+// settled reports whether every message sent so far is answered and delivered wherever it has to be.
+func (l *ledger) settled() bool {
+	for _, a := range l.entries {
+		sent := a.sent.Load()
+		if a.answered.Load() < sent || a.delivered.Load() < (sent-a.excused.Load())*int64(a.fanout) {
+			return false
+		}
+	}
+	return true
+}
+
+// arrived notes the arrival of channel message n at one of its receivers and reports, at the last of them, when the
+// first and the last came.
+func (a *account) arrived(n int, at int64) (first, last int64, complete bool) {
+	for old := a.firstAt[n].Load(); at < old && !a.firstAt[n].CompareAndSwap(old, at); {
+		old = a.firstAt[n].Load()
+	}
+	for old := a.last[n].Load(); at > old && !a.last[n].CompareAndSwap(old, at); {
+		old = a.last[n].Load()
+	}
+	if a.left[n].Add(-1) != 0 {
+		return 0, 0, false
+	}
+	return a.firstAt[n].Load(), a.last[n].Load(), true
+}
+
+// has reports whether the session has received message seq of a stream.
+func (l *ledger) has(session int32, s *stream, seq int) bool {
+	seat := l.inboxes[session].seat(s.group)
+	return seat != nil && seat.has(seat.bit(s.slot, seq))
+}
+
+// close gives every message that nothing was heard of its final answer and returns the latencies at which it was given
+// up, one for each unanswered message of the measured phase. It is called when all sessions have ended.
+func (l *ledger) close(at int64, mainStart int64) (givenUp []sample) {
+	for _, a := range l.entries {
+		for n, fate := range a.fate {
+			if fate != fateSent || a.answer[n] != answerNone {
+				continue
+			}
+			s, _ := a.streamOf(n)
+			if l.inboxes[s.sender].ended {
+				a.answer[n] = answerLost
+				continue
+			}
+			a.answer[n] = answerTimeout
+			l.faults.count(string(a.Op)+".send", ClassAckTimeout, 0, 1)
+			if a.measured(n) {
+				givenUp = append(givenUp, sample{a.ackMetric(), at - mainStart - a.main.due(n-a.warm.count())})
+			}
+		}
+	}
+	return givenUp
+}
+
+func (t *trafficPlan) ackMetric() metric {
+	if t.Op == OpChannel {
+		return metricChannelAck
+	}
+	return metricPeerAck
+}
+
+// row balances the account of one traffic entry.
+func (l *ledger) row(a *account) reports.LedgerRow {
+	row := reports.LedgerRow{Traffic: a.ID}
+	for n, fate := range a.fate {
+		switch fate {
+		case fateNone:
+			continue
+		case fateShed:
+			row.Shed++
+		case fateFailed:
+			row.SendFailed++
+		case fateSent:
+			row.Sent++
+		}
+		row.Scheduled++
+		l.balance(&row, a, n)
+	}
+	for _, b := range l.inboxes {
+		c := &b.counts[a.index]
+		row.Received += c.received
+		row.Duplicated += c.duplicated
+		row.Reordered += c.reordered
+		row.Leaked += c.leaked
+	}
+	return row
+}
+
+// balance adds message n to the row: its answer, and what arrived where.
+func (l *ledger) balance(row *reports.LedgerRow, a *account, n int) {
+	must := false
+	if a.fate[n] == fateSent {
+		switch a.answer[n] {
+		case answerReceived:
+			row.AckedReceived++
+			must = true
+		case answerNotReceived:
+			row.AckedNotReceived++
+		case answerError:
+			row.AckError++
+		case answerTimeout:
+			row.AckTimeout++
+		case answerLost:
+			row.AckLost++
+		}
+	}
+	s, seq := a.streamOf(n)
+	for _, receiver := range l.plan.groups[s.group].receivers {
+		if receiver == s.sender {
+			continue
+		}
+		has := l.has(receiver, s, seq)
+		switch {
+		case must && has:
+			row.Expected++
+			row.DeliveredOnce++
+		case must:
+			row.Expected++
+			row.Lost++
+			l.faults.note(anomaly{kind: anomalyLost, account: a, message: n, receiver: receiver})
+			if a.Op == OpPeer {
+				row.FalseReceipts++
+				l.faults.note(anomaly{kind: anomalyFalseReceipt, account: a, message: n, receiver: receiver})
+			}
+		case has:
+			row.MayDelivered++
+		}
+	}
+}
+
+// rows balances all accounts. Messages that cannot be told to belong to a traffic entry, because they carry no stamp of
+// this run, stand in a row of their own when there are any.
+func (l *ledger) rows() []reports.LedgerRow {
+	var rows []reports.LedgerRow
+	for _, a := range l.entries {
+		rows = append(rows, l.row(a))
+	}
+	stray := reports.LedgerRow{Traffic: "(unknown)"}
+	for _, b := range l.inboxes {
+		stray.Foreign += b.foreign
+		stray.Corrupt += b.corrupt
+	}
+	stray.Received = stray.Foreign + stray.Corrupt
+	if stray.Received > 0 {
+		rows = append(rows, stray)
+	}
+	return rows
+}
+
+// equations returns what must hold of the rows, each computed from both sides. Samples is the number of samples of each
+// metric; measured answers are counted again from the tables.
+func (l *ledger) equations(rows []reports.LedgerRow, samples func(metric) int64) []reports.Equation {
+	var list []reports.Equation
+	add := func(traffic, text string, left, right int64) {
+		list = append(list, reports.Equation{Traffic: traffic, Text: text, Left: left, Right: right, Holds: left == right})
+	}
+	for _, r := range rows {
+		add(r.Traffic, "scheduled = sent + shed + send_failed", r.Scheduled, r.Sent+r.Shed+r.SendFailed)
+		add(r.Traffic, "sent = acked_received + acked_not_received + ack_error + ack_timeout + ack_lost",
+			r.Sent, r.AckedReceived+r.AckedNotReceived+r.AckError+r.AckTimeout+r.AckLost)
+		add(r.Traffic, "expected = delivered_once + lost", r.Expected, r.DeliveredOnce+r.Lost)
+		add(r.Traffic, "received = delivered_once + may_delivered + duplicated + leaked + foreign + corrupt",
+			r.Received, r.DeliveredOnce+r.MayDelivered+r.Duplicated+r.Leaked+r.Foreign+r.Corrupt)
+	}
+	answers := map[metric]int64{}
+	for _, a := range l.entries {
+		answers[a.ackMetric()] += 0
+		for n := a.warm.count(); n < a.count(); n++ {
+			switch a.answer[n] {
+			case answerReceived, answerNotReceived, answerTimeout:
+				answers[a.ackMetric()]++
+			}
+		}
+	}
+	for _, m := range []metric{metricPeerAck, metricChannelAck} {
+		if n, used := answers[m]; used {
+			add("", "samples of "+m.String()+" = measured messages answered or given up", samples(m), n)
+		}
+	}
+	return list
+}
+
+// anomalyKind names what is wrong with one delivery.
+type anomalyKind string
+
+const (
+	anomalyLost         anomalyKind = "lost"
+	anomalyDuplicated   anomalyKind = "duplicated"
+	anomalyReordered    anomalyKind = "reordered"
+	anomalyLeaked       anomalyKind = "leaked"
+	anomalyForeign      anomalyKind = "foreign"
+	anomalyCorrupt      anomalyKind = "corrupt"
+	anomalyFalseReceipt anomalyKind = "false_receipt"
+)
+
+// anomaly is one delivery gone wrong. Account is nil when the message could not be identified.
+type anomaly struct {
+	kind     anomalyKind
+	account  *account
+	message  int
+	receiver int32
+}
+
+// maxAnomalies bounds how many anomalies are kept one by one; their counts are always exact.
+const maxAnomalies = 10_000
+
+// faults collects what goes wrong. It is off the hot path: in a good run nothing calls it.
+type faults struct {
+	mu     sync.Mutex
+	list   []anomaly
+	errors map[reports.ErrorCount]int64 // keyed with Count zero
+}
+
+func (f *faults) note(a anomaly) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.list) < maxAnomalies {
+		f.list = append(f.list, a)
+	}
+}
+
+func (f *faults) count(op, class string, code int, n int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.errors == nil {
+		f.errors = map[reports.ErrorCount]int64{}
+	}
+	f.errors[reports.ErrorCount{Op: op, Class: class, Code: code}] += n
+}
+
+func (f *faults) failure(err *Failure) { f.count(err.Op, err.Class, err.Code, 1) }

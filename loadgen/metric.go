@@ -1,0 +1,97 @@
+package loadgen
+
+import (
+	"math"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// metric numbers the latency metrics of a run.
+type metric uint8
+
+const (
+	metricPeerAck metric = iota
+	metricPeerAckService
+	metricPeerDeliver
+	metricChannelDeliver
+	metricChannelFirst
+	metricChannelLast
+	metricChannelAck
+	metricLogin
+	metricJoin
+	metricLag
+	metrics // how many there are
+)
+
+// The names of the metrics, as they stand in reports and as tags in latency.hlog. All begin at the intended time but
+// peer.ack.service, which begins when the write does.
+var metricNames = [metrics]string{
+	metricPeerAck:        "peer.ack",         // due → receipt
+	metricPeerAckService: "peer.ack.service", // write → receipt
+	metricPeerDeliver:    "peer.deliver",     // due → arrival at the partner
+	metricChannelDeliver: "channel.deliver",  // due → arrival, for each member
+	metricChannelFirst:   "channel.first",    // due → arrival at the first member
+	metricChannelLast:    "channel.last",     // due → arrival at the last member
+	metricChannelAck:     "channel.ack",      // due → the server's confirmation
+	metricLogin:          "login",            // due → login confirmed
+	metricJoin:           "join",             // due → join confirmed
+	metricLag:            "lag",              // due → write
+}
+
+func (m metric) String() string { return metricNames[m] }
+
+// The geometry of every histogram: nanoseconds from 1 ns to 60 s with three digits.
+const (
+	lowestNS  = 1
+	highestNS = 60_000_000_000
+	digits    = 3
+)
+
+func newHistogram() *hdrhistogram.Histogram { return hdrhistogram.New(lowestNS, highestNS, digits) }
+
+// clamp moves a latency into the range of the histograms, which would drop it otherwise, and reports whether it was
+// above. Times below one nanosecond exist: clocks have steps.
+func clamp(ns int64) (clamped int64, over bool) {
+	return min(max(ns, lowestNS), highestNS), ns > highestNS
+}
+
+// quantiles in the order of reports.Metric's fields.
+var quantiles = []float64{50, 90, 99, 99.9, 99.99}
+
+// summarize fills the numbers of a metric from its histogram over the whole run.
+func summarize(name string, h *hdrhistogram.Histogram, overflow int64) reports.Metric {
+	q := h.ValueAtPercentilesSlice(quantiles)
+	m := reports.Metric{
+		Name: name, Count: h.TotalCount(), Overflow: overflow,
+		MinNS: h.Min(), MeanNS: int64(math.Round(h.Mean())), MaxNS: h.Max(),
+		P50NS: q[0], P90NS: q[1], P99NS: q[2], P999NS: q[3], P9999NS: q[4],
+	}
+	for _, b := range h.CumulativeDistributionWithTicks(5) {
+		m.Curve = append(m.Curve, reports.CurvePoint{Percentile: b.Quantile, ValueNS: b.ValueAt, Count: b.Count})
+	}
+	return m
+}
+
+// heatBounds are the upper ends of the bands of latency in a heat map, five to a decade.
+var heatBounds = func() []int64 {
+	var bounds []int64
+	for exponent := 4.0; exponent < 10.6; exponent += 0.2 {
+		bounds = append(bounds, int64(math.Round(math.Pow(10, exponent))))
+	}
+	return append(bounds, highestNS)
+}()
+
+// heatColumn counts a histogram's samples by band.
+func heatColumn(second int, h *hdrhistogram.Histogram) reports.HeatColumn {
+	column := reports.HeatColumn{Second: second, Counts: make([]int64, len(heatBounds))}
+	band := 0
+	for _, bar := range h.Distribution() {
+		for bar.From > heatBounds[band] && band < len(heatBounds)-1 {
+			band++
+		}
+		column.Counts[band] += bar.Count
+	}
+	return column
+}
