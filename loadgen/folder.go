@@ -1,0 +1,239 @@
+package loadgen
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// The raw files of a run folder, beside manifest.json and summary.json.
+const (
+	// WorkloadFile is the workload as run, with defaults filled in.
+	WorkloadFile = "workload.yaml"
+	// HistogramFile holds a histogram for each metric and second, in the HdrHistogram log format.
+	HistogramFile = "latency.hlog"
+	// SeriesFile holds the counters of each second.
+	SeriesFile = "series.csv"
+	// HealthFile holds the state of generator and server in each second.
+	HealthFile = "health.csv"
+	// LedgerFile holds the ledger's rows and every anomaly, one JSON object a line.
+	LedgerFile = "ledger.jsonl"
+)
+
+// folder is a run folder. A nil folder is none, and takes everything without effect.
+type folder struct {
+	dir     string
+	created bool // by us
+	log     *os.File
+	buffer  *bufio.Writer
+}
+
+// openFolder makes the run folder and begins its histogram log. A folder that holds anything is refused, because two
+// runs would mix in it.
+func openFolder(dir string) (*folder, error) {
+	if dir == "" {
+		return nil, nil
+	}
+	f := &folder{dir: dir}
+	entries, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		f.created = true
+	case err != nil:
+		return nil, fmt.Errorf("run folder: %w", err)
+	case len(entries) > 0:
+		return nil, fmt.Errorf("run folder: %s is not empty; name a new folder", dir)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	if f.log, err = os.Create(filepath.Join(dir, HistogramFile)); err != nil {
+		return nil, fmt.Errorf("run folder: %w", err)
+	}
+	f.buffer = bufio.NewWriter(f.log)
+	return f, nil
+}
+
+// hlog returns where the histogram log goes, or nil.
+func (f *folder) hlog() io.Writer {
+	if f == nil {
+		return nil
+	}
+	return f.buffer
+}
+
+// discard takes back what openFolder made, for a run that never began.
+func (f *folder) discard() {
+	if f == nil {
+		return
+	}
+	_ = f.log.Close()
+	_ = os.Remove(f.log.Name())
+	if f.created {
+		// Fails, as it should, when somebody else has put something there.
+		_ = os.Remove(f.dir)
+	}
+}
+
+// write puts everything into the folder, manifest and summary last.
+func (f *folder) write(r *run, load *reports.Load) error {
+	if f == nil {
+		return nil
+	}
+	if err := errors.Join(f.buffer.Flush(), f.log.Close()); err != nil {
+		return err
+	}
+	files := []textFile{
+		{WorkloadFile, func(w io.Writer) error { _, err := io.WriteString(w, load.Manifest.Workload); return err }},
+		{SeriesFile, func(w io.Writer) error { return writeSeries(w, load.Summary.Series) }},
+		{HealthFile, func(w io.Writer) error { return writeHealth(w, r.monitor.vitals) }},
+		{LedgerFile, func(w io.Writer) error { return writeLedger(w, load.Summary.Ledger, r.ledger) }},
+	}
+	for m := range metrics {
+		if h := r.recorder.total[m]; h != nil && h.TotalCount() > 0 {
+			files = append(files, textFile{m.String() + ".hgrm", func(w io.Writer) error { return writeHGRM(w, h) }})
+		}
+	}
+	for _, file := range files {
+		if err := file.create(f.dir); err != nil {
+			return err
+		}
+	}
+	listed, err := f.list()
+	if err != nil {
+		return err
+	}
+	load.Manifest.Files = listed
+	return reports.WriteLoad(f.dir, load)
+}
+
+// list describes the raw files.
+func (f *folder) list() ([]reports.File, error) {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	var list []reports.File
+	for _, entry := range entries {
+		file, err := os.Open(filepath.Join(f.dir, entry.Name()))
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.New()
+		n, err := io.Copy(sum, file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			return nil, err
+		}
+		list = append(list, reports.File{Name: entry.Name(), Bytes: n, SHA256: hex.EncodeToString(sum.Sum(nil))})
+	}
+	return list, nil
+}
+
+// textFile is a file and what writes its content.
+type textFile struct {
+	name  string
+	write func(io.Writer) error
+}
+
+func (t textFile) create(dir string) error {
+	file, err := os.Create(filepath.Join(dir, t.name))
+	if err != nil {
+		return err
+	}
+	buffer := bufio.NewWriter(file)
+	return errors.Join(t.write(buffer), buffer.Flush(), file.Close())
+}
+
+func writeSeries(w io.Writer, series []reports.SeriesPoint) error {
+	var text strings.Builder
+	text.WriteString("second,offered,sent,acked,delivered,errors\n")
+	for _, p := range series {
+		fmt.Fprintf(&text, "%d,%d,%d,%d,%d,%d\n", p.Second, p.Offered, p.Sent, p.Acked, p.Delivered, p.Errors)
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+func writeHealth(w io.Writer, vitals []vital) error {
+	var text strings.Builder
+	text.WriteString(healthHeader)
+	for _, v := range vitals {
+		text.WriteString(v.csv())
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// ledgerLine is one line of ledger.jsonl: either a row or an anomaly.
+type ledgerLine struct {
+	Row     *reports.LedgerRow `json:"row,omitempty"`
+	Anomaly *anomalyLine       `json:"anomaly,omitempty"`
+}
+
+// anomalyLine spells an anomaly out. Of a message without a readable stamp only kind and receiver are known.
+type anomalyLine struct {
+	Kind     anomalyKind `json:"kind"`
+	Traffic  string      `json:"traffic,omitempty"`
+	Phase    string      `json:"phase,omitempty"`
+	Sender   string      `json:"sender,omitempty"`
+	To       string      `json:"to,omitempty"`
+	Seq      int         `json:"seq"`
+	Receiver string      `json:"receiver"`
+}
+
+func (l *ledger) spell(a anomaly) *anomalyLine {
+	line := &anomalyLine{Kind: a.kind, Receiver: l.plan.uids[a.receiver]}
+	if a.account == nil {
+		return line
+	}
+	s, seq := a.account.streamOf(a.message)
+	line.Traffic, line.Seq, line.Phase = a.account.ID, seq, phaseWarmup
+	if a.account.measured(a.message) {
+		line.Phase = phaseMeasure
+	}
+	line.Sender, line.To = l.plan.uids[s.sender], l.plan.destination(&l.plan.groups[s.group])
+	return line
+}
+
+func writeLedger(w io.Writer, rows []reports.LedgerRow, l *ledger) error {
+	encoder := json.NewEncoder(w)
+	for i := range rows {
+		if err := encoder.Encode(ledgerLine{Row: &rows[i]}); err != nil {
+			return err
+		}
+	}
+	for _, a := range l.faults.list {
+		if err := encoder.Encode(ledgerLine{Anomaly: l.spell(a)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// counts returns the failures by operation, class and code, the most frequent first.
+func (f *faults) counts() []reports.ErrorCount {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []reports.ErrorCount
+	for key, n := range f.errors {
+		key.Count = n
+		list = append(list, key)
+	}
+	slices.SortFunc(list, func(a, b reports.ErrorCount) int {
+		if a.Count != b.Count {
+			return int(b.Count - a.Count)
+		}
+		return strings.Compare(a.Op+a.Class, b.Op+b.Class)
+	})
+	return list
+}

@@ -1,0 +1,110 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+func TestRunIsJudgedByItsOwnEvidenceBeforeItsLatency(t *testing.T) {
+	good := Evidence{LagP99: 300 * time.Microsecond, Seconds: 100, Offered: 100_000, Sent: 100_000}
+	with := func(change func(*Evidence)) Evidence {
+		e := good
+		change(&e)
+		return e
+	}
+	for name, c := range map[string]struct {
+		evidence Evidence
+		verdict  reports.ValidityVerdict
+		reason   string
+		who      string
+	}{
+		"on schedule":       {good, reports.Valid, "", ""},
+		"late a little":     {with(func(e *Evidence) { e.LagP99 = 1100 * time.Microsecond }), reports.Degraded, "p99 of 1.1ms", ""},
+		"late":              {with(func(e *Evidence) { e.LagP99 = 2100 * time.Microsecond }), reports.Invalid, "p99 of 2.1ms", ""},
+		"late and busy":     {with(func(e *Evidence) { e.LagP99, e.GeneratorCPU = 5*time.Millisecond, 0.9 }), reports.Invalid, "90 % of all cores", "generator bound"},
+		"late on busy host": {with(func(e *Evidence) { e.LagP99, e.GeneratorCPU, e.Pressure = 5*time.Millisecond, 0.1, 0.5 }), reports.Invalid, "5ms", "host noise"},
+		"late in 5 of 100":  {with(func(e *Evidence) { e.LateSeconds, e.HalfLateSeconds = 5, 5 }), reports.Valid, "", ""},
+		"late in 6 of 100":  {with(func(e *Evidence) { e.LateSeconds, e.HalfLateSeconds = 6, 6 }), reports.Invalid, "6 of 100 seconds", ""},
+		"one second of 6":   {with(func(e *Evidence) { e.Seconds, e.LateSeconds, e.HalfLateSeconds = 6, 1, 1 }), reports.Valid, "", ""},
+		"two seconds of 6":  {with(func(e *Evidence) { e.Seconds, e.LateSeconds, e.HalfLateSeconds = 6, 2, 2 }), reports.Invalid, "2 of 6 seconds", ""},
+		"half late in 6":    {with(func(e *Evidence) { e.HalfLateSeconds = 6 }), reports.Degraded, "6 of 100 seconds", ""},
+		"sheds a trace":     {with(func(e *Evidence) { e.Shed, e.Sent = 40, 99_960 }), reports.Valid, "", ""},
+		"sheds":             {with(func(e *Evidence) { e.Shed, e.Sent = 90, 99_910 }), reports.Degraded, "90 of 100000 messages were shed", "server bound"},
+		"sheds more":        {with(func(e *Evidence) { e.Shed, e.Sent = 110, 99_890 }), reports.Invalid, "110 of 100000", "server bound"},
+		"fails to send":     {with(func(e *Evidence) { e.Sent = 99_400 }), reports.Invalid, "only 99400 of 100000", "server bound"},
+		"nothing was due":   {Evidence{}, reports.Invalid, "no message was due", ""},
+		"warm-up left":      {with(func(e *Evidence) { e.WarmupLeft = true }), reports.Degraded, "warm-up", "server bound"},
+		"busy but in time":  {with(func(e *Evidence) { e.GeneratorCPU = 0.9 }), reports.Degraded, "90 %", "generator bound"},
+	} {
+		v := Judge(c.evidence)
+		if v.Verdict != c.verdict || v.Attribution != c.who || !strings.Contains(strings.Join(v.Reasons, "; "), c.reason) {
+			t.Errorf("%s: got %+v, want %s for %q by %q", name, v, c.verdict, c.reason, c.who)
+		}
+		if (v.Verdict == reports.Valid) != (len(v.Reasons) == 0) {
+			t.Errorf("%s: reasons %v for %s", name, v.Reasons, v.Verdict)
+		}
+	}
+}
+
+func TestRunsComeToTheirOutcome(t *testing.T) {
+	load := func(change func(*reports.Load)) *reports.Load {
+		l := &reports.Load{Summary: reports.Summary{
+			Validity:   reports.Validity{Verdict: reports.Valid},
+			Ledger:     []reports.LedgerRow{{}},
+			Equations:  []reports.Equation{{Holds: true}},
+			Thresholds: []reports.Threshold{{Holds: true}},
+		}}
+		change(l)
+		return l
+	}
+	lossy := func(l *reports.Load) { l.Summary.Ledger[0].Lost = 1 }
+	invalid := func(l *reports.Load) { l.Summary.Validity.Verdict = reports.Invalid }
+	for name, c := range map[string]struct {
+		load *reports.Load
+		err  error
+		want Outcome
+	}{
+		"good":                {load(func(*reports.Load) {}), nil, Passed},
+		"degraded":            {load(func(l *reports.Load) { l.Summary.Validity.Verdict = reports.Degraded }), nil, Passed},
+		"threshold":           {load(func(l *reports.Load) { l.Summary.Thresholds[0].Holds = false }), nil, ThresholdFailed},
+		"invalid":             {load(invalid), nil, RunInvalid},
+		"lossy":               {load(lossy), nil, AccountingBreach},
+		"lossy and invalid":   {load(func(l *reports.Load) { lossy(l); invalid(l) }), nil, AccountingBreach},
+		"unbalanced":          {load(func(l *reports.Load) { l.Summary.Equations[0].Holds = false }), nil, AccountingBreach},
+		"interrupted":         {load(func(l *reports.Load) { l.Manifest.Interrupted = true; lossy(l) }), nil, Interrupted},
+		"interrupted early":   {nil, fmt.Errorf("x: %w", context.Canceled), Interrupted},
+		"no server":           {nil, fmt.Errorf("x: %w", &Failure{Class: ClassDial}), TargetUnreachable},
+		"bad workload":        {nil, &WorkloadError{errors.New("x")}, Unusable},
+		"login refused":       {nil, &Failure{Class: ClassAuth}, Unusable},
+		"folder not writable": {load(func(*reports.Load) {}), errors.New("disk full"), Unusable},
+	} {
+		if got := OutcomeOf(c.load, c.err); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestObserverSeesThisProcess(t *testing.T) {
+	before := observer{serverPID: os.Getpid()}.look()
+	// Busy until the system's clock for CPU times, of 10 ms, has moved.
+	after := before
+	for sum := 0; after.serverCPU == before.serverCPU && ownCPU() > 0; sum++ {
+		after = observer{serverPID: os.Getpid()}.look()
+	}
+	if ownCPU() == 0 {
+		t.Skip("this system does not tell CPU times")
+	}
+	if after.generatorCPU <= before.generatorCPU || after.serverRSS == 0 {
+		t.Errorf("before %+v, after %+v", before, after)
+	}
+	if cpu, rss := processUsage(1 << 30); cpu != 0 || rss != 0 {
+		t.Errorf("a process that is not there used %v and %d bytes", cpu, rss)
+	}
+}

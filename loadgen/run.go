@@ -1,0 +1,299 @@
+package loadgen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// Options say where a run plays and what becomes of its results.
+type Options struct {
+	// URL is the server's address, such as ws://127.0.0.1:8080/rtm/v1. With a Driver of one's own it is only reported.
+	URL string
+
+	// AppID is the application to log in to.
+	AppID string
+
+	// Token makes the token of a user; nil means logins without one.
+	Token func(uid string) (string, error)
+
+	// TLS configures wss connections; nil means the system's defaults.
+	TLS *tls.Config
+
+	// ServerPID is the server's process on this machine, for its CPU and memory; 0 when unknown.
+	ServerPID int
+
+	// Dir is the run folder: new or empty. Empty writes none.
+	Dir string
+
+	// ToolVersion, Command and Notes go into the manifest as they are; secrets in Command are blacked out.
+	ToolVersion, Command string
+	// Notes are sentences that readers of the report must know.
+	Notes []string
+
+	// Progress, if set, is called once a second from one goroutine, and must not block.
+	Progress func(Progress)
+
+	// Driver opens the sessions; nil means a [WireDriver] for URL, AppID and TLS.
+	Driver Driver
+
+	// Tests with a fake clock replace the locked thread, and real CPU times, which would not fit the fake seconds.
+	pacer func(*clock) pacer
+	look  func() usage
+}
+
+// Progress is one second of a run.
+type Progress struct {
+	// Phase is connect, warmup, measure, drain or close.
+	Phase string
+	// Elapsed is the time since the run began, Total the time it will take as planned: the connect phase and the drain
+	// can take more or less.
+	Elapsed, Total time.Duration
+	// Offered, Sent, Acked, Delivered and Errors count messages and operations of this second.
+	Offered, Sent, Acked, Delivered, Errors int64
+	// Metric names the metric of P50 and P99: peer.ack, or channel.deliver in a run without peer messages.
+	Metric string
+	// P50 and P99 are this second's latencies; zero without samples.
+	P50, P99 time.Duration
+	// LagP99 is this second's 99th percentile of the schedule lag.
+	LagP99 time.Duration
+}
+
+// The phases of a run.
+const (
+	phaseConnect = "connect"
+	phaseWarmup  = "warmup"
+	phaseMeasure = "measure"
+	phaseDrain   = "drain"
+	phaseClose   = "close"
+)
+
+const (
+	// startLead is the time between planning a schedule's start and the start, for the pacer to get ready.
+	startLead = 5 * time.Millisecond
+	// closePatience is how long all logouts together may take.
+	closePatience = 10 * time.Second
+	// interruptedDrain bounds the drain of a run that was cut short.
+	interruptedDrain = time.Second
+	// settleStep is how often a drain looks whether anything is missing.
+	settleStep = time.Millisecond
+)
+
+// Run plays the workload against the server and returns what came out.
+//
+// The error is a [*WorkloadError] for a workload that cannot be run, here or on this server; a [*Failure] somewhere in
+// its chain when sessions could not be connected; and otherwise about the run folder. When ctx is done the run stops
+// sending, waits a moment for answers, closes its sessions and is written like any other, marked interrupted; Run then
+// returns no error. [OutcomeOf] turns the two results into an outcome.
+//
+// On Linux the schedule is kept by a thread of its own, with a higher priority where the process may have one; while
+// traffic flows, GOMAXPROCS is one more for it.
+func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
+	p, err := newPlan(w)
+	if err != nil {
+		return nil, &WorkloadError{err}
+	}
+	if o.Driver == nil {
+		if err := CheckURL(o.URL); err != nil {
+			return nil, &WorkloadError{err}
+		}
+		o.Driver = &WireDriver{URL: o.URL, AppID: o.AppID, TLS: o.TLS}
+	}
+	if o.pacer == nil {
+		o.pacer = newPacer
+	}
+	if o.look == nil {
+		o.look = observer{o.ServerPID}.look
+	}
+	folder, err := openFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	r := newRun(p, o, folder)
+	if err := r.connect(ctx); err != nil {
+		folder.discard()
+		return nil, err
+	}
+	r.play(ctx)
+	return r.finish(ctx.Err() != nil)
+}
+
+// run is one run on its way.
+type run struct {
+	plan     *plan
+	options  Options
+	folder   *folder
+	clock    *clock
+	ledger   *ledger
+	recorder *recorder
+	crew     *crew
+	sender   *sender
+	pacer    pacer
+	monitor  *monitor
+
+	phase   atomic.Pointer[window]
+	windows []*window
+
+	warmupLeft    bool
+	before, after usage // around the measured phase
+	span          time.Duration
+}
+
+func newRun(p *plan, o Options, folder *folder) *run {
+	r := &run{plan: p, options: o, folder: folder, clock: newClock()}
+	r.ledger = newLedger(p, rand.Uint32())
+	used := []metric{metricLogin, metricLag}
+	if len(p.channels) > 0 {
+		used = append(used, metricJoin)
+	}
+	for _, t := range p.traffic {
+		if t.Op == OpPeer {
+			used = append(used, metricPeerAck, metricPeerAckService, metricPeerDeliver)
+		} else {
+			used = append(used, metricChannelDeliver, metricChannelFirst, metricChannelLast, metricChannelAck)
+		}
+	}
+	r.recorder = newRecorder(1+runtime.GOMAXPROCS(0), used...)
+	for i, inbox := range r.ledger.inboxes {
+		// Shard 0 is the sender's own.
+		inbox.clock, inbox.shard = r.clock, r.recorder.shards[1+i%(len(r.recorder.shards)-1)]
+	}
+	r.crew = &crew{
+		plan: p, driver: o.Driver, clock: r.clock, token: o.Token,
+		inboxes: r.ledger.inboxes, sessions: make([]Session, len(p.uids)),
+	}
+	r.pacer = o.pacer(r.clock)
+	r.sender = newSender(r.ledger, r.clock, r.pacer, r.crew.sessions, r.recorder.shards[0])
+	r.monitor = newMonitor(r)
+	return r
+}
+
+// enter ends the current phase and begins another.
+func (r *run) enter(name string) {
+	now := r.clock.now()
+	if last := r.phase.Load(); last != nil {
+		last.end = now
+	}
+	w := &window{name: name, start: now}
+	r.windows = append(r.windows, w)
+	r.phase.Store(w)
+}
+
+// connect logs in and joins. After an error nothing is left open, unless the error is that ctx is done: then the run
+// goes on to be closed.
+func (r *run) connect(ctx context.Context) error {
+	r.enter(phaseConnect)
+	r.monitor.start()
+	err := r.crew.login(ctx)
+	if err == nil {
+		err = r.crew.join(ctx)
+	}
+	if err == nil || ctx.Err() != nil {
+		return nil
+	}
+	r.closeSessions()
+	_ = r.monitor.stop()
+	return err
+}
+
+// play sends the workload's messages.
+func (r *run) play(ctx context.Context) {
+	if ctx.Err() != nil {
+		return
+	}
+	cancel := context.AfterFunc(ctx, r.sender.stop)
+	defer cancel()
+	defer r.pacer.prepare()()
+	if r.plan.Phases.Warmup > 0 {
+		r.enter(phaseWarmup)
+		r.round(ctx, false)
+		r.warmupLeft = !r.settle(ctx)
+	}
+	r.enter(phaseMeasure)
+	began := r.clock.now()
+	r.before = r.monitor.look()
+	r.round(ctx, true)
+	r.enter(phaseDrain)
+	r.settle(ctx)
+	r.after = r.monitor.look()
+	r.span = time.Duration(r.clock.now() - began)
+}
+
+// round plays the schedules of one phase and waits for the phase's end.
+func (r *run) round(ctx context.Context, main bool) {
+	span := r.plan.Phases.Warmup
+	start := r.clock.now() + int64(startLead)
+	if main {
+		span = r.plan.Phases.Measure
+		r.clock.setMainStart(start)
+	}
+	played := make(chan struct{})
+	go func() {
+		defer close(played)
+		r.sender.play(r.plan.newRound(main, start))
+	}()
+	<-played
+	wait(ctx, time.Duration(start+int64(span)-r.clock.now()))
+}
+
+// settle waits until no message is missing, as long as the drain may take, and reports whether that was reached.
+func (r *run) settle(ctx context.Context) bool {
+	deadline := r.clock.now() + int64(r.plan.Phases.Drain)
+	if ctx.Err() != nil {
+		deadline = min(deadline, r.clock.now()+int64(interruptedDrain))
+	}
+	for r.clock.now() < deadline {
+		if r.ledger.settled() {
+			return true
+		}
+		wait(context.WithoutCancel(ctx), settleStep)
+	}
+	return r.ledger.settled()
+}
+
+func wait(ctx context.Context, d time.Duration) {
+	if d <= 0 {
+		return
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+func (r *run) closeSessions() {
+	r.enter(phaseClose)
+	ctx, cancel := context.WithTimeoutCause(context.Background(), closePatience, errors.New("the server did not let the sessions go in time"))
+	defer cancel()
+	if err := r.crew.close(ctx); err != nil {
+		if failure, is := errors.AsType[*Failure](err); is {
+			r.ledger.faults.failure(failure)
+		}
+	}
+}
+
+// finish closes the sessions, balances the books and writes the run folder.
+func (r *run) finish(interrupted bool) (*reports.Load, error) {
+	r.closeSessions()
+	end := r.clock.now()
+	r.phase.Load().end = end
+	r.recorder.shards[0].record(r.ledger.close(end, r.clock.mainStart()), tally{})
+	err := r.monitor.stop()
+	load := r.result(interrupted)
+	if err == nil {
+		err = r.folder.write(r, load)
+	}
+	if err != nil {
+		return load, fmt.Errorf("run folder %s: %w", r.options.Dir, err)
+	}
+	return load, nil
+}
