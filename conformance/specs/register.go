@@ -1,0 +1,15 @@
+package specs
+
+// registrations are the functions that register specs, in the order of the catalogue's areas.
+var registrations = []func(env *Env){
+	RegisterLogin,
+	RegisterLoginClient,
+	RegisterToken,
+	RegisterTokenClient,
+	RegisterPeer,
+	RegisterPeerClient,
+	RegisterChannel,
+	RegisterChannelClient,
+	RegisterTransport,
+	RegisterTransportClient,
+}
