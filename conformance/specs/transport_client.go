@@ -1,0 +1,245 @@
+package specs
+
+import (
+	"context"
+	"fmt"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/rtmkit/rtmkit/conformance/probe"
+)
+
+const stateReconnecting = "RECONNECTING INTERRUPTED"
+
+var (
+	// soonLost makes an outage count soon; it must only be long enough for nothing else to take that long.
+	soonLost = Announce{"reconnect_threshold_ms": 150}
+	// lateLost makes an outage count so late that no quick return can miss it.
+	lateLost = Announce{"reconnect_threshold_ms": 5000}
+)
+
+// RegisterTransportClient registers the specs of the connection and of outages on a client.
+func RegisterTransportClient(env *Env) {
+	Describe("client connection", func() { registerClientFrames(env) })
+	Describe("client outage", func() { registerClientOutage(env) })
+	Describe("client return", func() { registerClientReturn(env) })
+	Describe("client close code", func() { registerClientClose(env) })
+}
+
+func registerClientFrames(env *Env) {
+	It("pings when it has nothing to say", Verifies("RTM-TRANSPORT-057"), func(ctx SpecContext) {
+		alice := env.LoginClient(ctx, "alice", Announce{"ping_interval_ms": 100})
+
+		alice.AwaitSent(ctx, probe.Kind("ping"))
+	})
+	It("ignores what it does not know", Verifies("RTM-TRANSPORT-069"), func(ctx SpecContext) {
+		alice := env.LoginClient(ctx, "alice")
+
+		_ = alice.Tap.Inject(probe.ToClient, `{"kind":"presence.changed","uid":"bob"}`)
+		_ = alice.Tap.Inject(probe.ToClient, `{"kind":"token.will_expire","left_ms":30000,"colour":{"name":"blue"}}`)
+
+		alice.AwaitEvent(ctx, On(TokenWillExpire))
+		Observe("the state", alice.Client.State()).Is("CONNECTED")
+	})
+	It("numbers its requests upwards", Verifies("RTM-TRANSPORT-070"), func(ctx SpecContext) {
+		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
+		alice.JoinChannel(ctx, env.Channel("lobby"))
+		alice.sendMarker(ctx, bob)
+
+		last := int64(0)
+		for _, frame := range alice.Tap.Seen(probe.ToServer) {
+			Observe("the kind of a frame of the client", frame.Kind).IsNot("")
+			if frame.ID != 0 {
+				Observe("the id after "+fmt.Sprint(last), frame.ID).IsAtLeast(last + 1)
+				last = frame.ID
+			}
+		}
+	})
+	It("takes answers in any order", Verifies("RTM-TRANSPORT-071"), func(ctx SpecContext) {
+		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob", WithoutAck())
+		slow, received := alice.BeginSendToPeer(ctx, bob.UID, alice.Client.NewText("slow"))
+		message := bob.Await(ctx, probe.Kind("peer.message"))
+
+		_, fast := alice.SendToPeer(ctx, env.UID("nobody"), alice.Client.NewText("fast"))
+		fast.OK()
+
+		seq, _ := message.Int("seq")
+		bob.Ack(seq)
+		slow.Wait(ctx).OK()
+		Observe("hasPeerReceived of the slow message", *received).Is(true)
+	})
+}
+
+func registerClientOutage(env *Env) {
+	It("that is short changes no state", Verifies("RTM-TRANSPORT-056"), func(ctx SpecContext) {
+		alice, bob := env.LoginClient(ctx, "alice", lateLost), env.Login(ctx, "bob")
+
+		alice.Tap.Cut()
+
+		alice.awaitResume(ctx)
+		alice.sendMarker(ctx, bob)
+		Observe("the states that the listeners heard", States(alice.Events())).Is([]string{stateConnecting, stateConnected})
+	})
+	It("that is long leads to RECONNECTING", Verifies("RTM-TRANSPORT-058"), func(ctx SpecContext) {
+		alice := env.lostClient(ctx)
+
+		Observe("the state", alice.Client.State()).Is("RECONNECTING")
+		Observe("the states that the listeners heard", States(alice.Events())).Is([]string{stateConnecting, stateConnected, stateReconnecting})
+	})
+	It("ends in CONNECTED by itself", Verifies("RTM-TRANSPORT-059"), func(ctx SpecContext) {
+		alice := env.lostClient(ctx)
+
+		alice.Tap.Admit()
+
+		alice.AwaitEventWithin(ctx, env.Within("login"), OnState("CONNECTED", "LOGIN_SUCCESS"))
+	})
+	It("is tried to be ended again and again", Verifies("RTM-TRANSPORT-060"), func(ctx SpecContext) {
+		alice := env.lostClient(ctx)
+
+		alice.awaitAttempts(ctx, 5)
+
+		Observe("the state", alice.Client.State()).Is("RECONNECTING")
+	})
+	It("can be ended by a logout", Verifies("RTM-TRANSPORT-065"), func(ctx SpecContext) {
+		alice := env.lostClient(ctx)
+
+		alice.Begin(ctx, "logout", env.Within("send"), alice.Client.Logout)
+
+		alice.AwaitEventWithin(ctx, env.Within("send"), OnState("DISCONNECTED", "LOGOUT"))
+	})
+	It("that is mere silence is noticed too", Verifies("RTM-TRANSPORT-066"), func(ctx SpecContext) {
+		alice := env.LoginClient(ctx, "alice", Announce{"ping_interval_ms": 100, "reconnect_threshold_ms": 300})
+		any := probe.Matching("any frame", func(probe.Object) bool { return true })
+		alice.Tap.Drop(probe.ToClient, any)
+		alice.Tap.Drop(probe.ToServer, any)
+
+		alice.AwaitEvent(ctx, OnState("RECONNECTING", "INTERRUPTED"))
+	})
+}
+
+// lostClient returns a client in RECONNECTING whose link is cut and whose attempts to connect are refused.
+func (e *Env) lostClient(ctx context.Context) *Subject {
+	GinkgoHelper()
+	alice := e.LoginClient(ctx, "alice", soonLost)
+	alice.lose(ctx)
+	return alice
+}
+
+func (s *Subject) lose(ctx context.Context) {
+	GinkgoHelper()
+	s.Tap.Refuse()
+	s.Tap.Cut()
+	s.AwaitEvent(ctx, OnState("RECONNECTING", "INTERRUPTED"))
+}
+
+// awaitAttempts waits until the client has tried to connect this often in all, its first login included.
+func (s *Subject) awaitAttempts(ctx context.Context, count int) {
+	GinkgoHelper()
+	waiting, cancel := bounded(ctx, s.env.Within("login"))
+	defer cancel()
+	if err := s.Tap.AwaitAttempts(waiting, count); err != nil {
+		missing(ctx, fmt.Sprintf("%s tries to connect %d times in all", s.Name, count), err)
+	}
+}
+
+// awaitResume waits for the login with which the client asks for its session back, and for its answer.
+func (s *Subject) awaitResume(ctx context.Context) (login, answer probe.Object) {
+	GinkgoHelper()
+	login = s.AwaitSentWithin(ctx, s.env.Within("login"), probe.Matching("a login with resume", func(o probe.Object) bool {
+		return o.Kind == "login" && o.Value("resume") != nil
+	}))
+	answer = s.AwaitReceived(ctx, probe.Matching("the answer to the resume", func(o probe.Object) bool { return o.ID == login.ID }))
+	return login, answer
+}
+
+func registerClientReturn(env *Env) {
+	It("resumes with what was received", Verifies("RTM-TRANSPORT-061"), func(ctx SpecContext) {
+		id := env.Channel("lobby")
+		bob, alice := env.member(ctx, "bob", id), env.LoginClient(ctx, "alice")
+		alice.JoinChannel(ctx, id)
+		session := alice.AwaitReceived(ctx, probe.Kind("login.ok")).Value("session")
+		bob.SendPeer(ctx, alice.UID, "peer").OK()
+		bob.SendChannel(ctx, id, "channel").OK()
+		seq := alice.AwaitReceived(ctx, probe.Kind("channel.message")).Value("seq")
+		alice.AwaitEvent(ctx, OnText("channel"))
+
+		alice.Tap.Cut()
+
+		login, _ := alice.awaitResume(ctx)
+		Observe("the session asked for", login.Value("resume.session")).Is(session)
+		Observe("the cursor of peer messages", login.Value("resume.peer_seq")).Is(int64(1))
+		Observe("the cursors of the channels", login.Value("resume.channels")).Is([]any{map[string]any{"channel": id, "seq": seq}})
+	})
+	It("within the grace time keeps the channels", Verifies("RTM-TRANSPORT-062"), func(ctx SpecContext) {
+		id := env.Channel("lobby")
+		bob, alice := env.member(ctx, "bob", id), env.LoginClient(ctx, "alice")
+		lobby := alice.JoinChannel(ctx, id)
+		alice.Tap.Cut()
+		_, answer := alice.awaitResume(ctx)
+		Observe("resumed", answer.Value("resumed")).Is(true)
+
+		lobby.SendText(ctx, "back").OK()
+		bob.Await(ctx, channelMessage(id, "back"))
+		alice.sendMarker(ctx, bob)
+
+		Observe("the joins and leaves heard", append(Heard(MemberJoined, alice.Events()), Heard(MemberLeft, alice.Events())...)).IsEmpty()
+	})
+	It("after the grace time joins the channels again", Verifies("RTM-TRANSPORT-063"), func(ctx SpecContext) {
+		id := env.Channel("lobby")
+		bob, alice := env.member(ctx, "bob", id), env.LoginClient(ctx, "alice", soonLost)
+		lobby := alice.JoinChannel(ctx, id)
+		bob.Await(ctx, probe.Kind("channel.member_joined").With("uid", alice.UID))
+		alice.lose(ctx)
+		bob.AwaitWithin(ctx, env.Within("session_grace_ms"), probe.Kind("channel.member_left").With("uid", alice.UID))
+
+		alice.Tap.Admit()
+
+		bob.AwaitWithin(ctx, env.Within("login"), probe.Kind("channel.member_joined").With("uid", alice.UID))
+		alice.AwaitEvent(ctx, OnState("CONNECTED", "LOGIN_SUCCESS"))
+		lobby.SendText(ctx, "back").OK()
+	})
+	It("brings what was missed, once and in order", Verifies("RTM-TRANSPORT-064"), func(ctx SpecContext) {
+		id := env.Channel("lobby")
+		bob, alice := env.member(ctx, "bob", id), env.LoginClient(ctx, "alice")
+		alice.JoinChannel(ctx, id)
+		bob.SendChannel(ctx, id, "before").OK()
+		alice.AwaitEvent(ctx, OnText("before"))
+		alice.Tap.Refuse()
+		alice.Tap.Cut()
+
+		bob.Start("peer.send", probe.F("to", alice.UID), probe.F("text", "held"))
+		for i := range 3 {
+			bob.SendChannel(ctx, id, fmt.Sprintf("channel %d", i)).OK()
+		}
+		alice.Tap.Admit()
+		alice.AwaitEventWithin(ctx, env.Within("login"), OnText("channel 2"))
+		bob.SendChannel(ctx, id, "marker").OK()
+		alice.AwaitEvent(ctx, OnText("marker"))
+
+		Observe("the channel texts heard", textsOf(ChannelMessage, alice.Events())).Is([]string{"before", "channel 0", "channel 1", "channel 2", "marker"})
+		Observe("the peer texts heard", textsOf(MessageFromPeer, alice.Events())).Is([]string{"held"})
+	})
+}
+
+func registerClientClose(env *Env) {
+	It("that is retryable is followed by a resume", Verifies("RTM-TRANSPORT-067"), func(ctx SpecContext) {
+		alice := env.LoginClient(ctx, "alice")
+		// The server closes a silent connection with 4001.
+		speak := alice.Tap.Drop(probe.ToServer, probe.Matching("any frame but a login", func(o probe.Object) bool { return o.Kind != "login" }))
+		alice.awaitResume(ctx)
+		speak()
+	})
+	It("that is terminal is not followed by anything", Verifies("RTM-TRANSPORT-068"), func(ctx SpecContext) {
+		alice := env.LoginClient(ctx, "alice")
+
+		// The server closes a connection with a bad frame with 4204.
+		_ = alice.Tap.Inject(probe.ToServer, "this is no frame")
+
+		alice.AwaitEvent(ctx, EventMatcher{"a state without a session", func(e Event) bool {
+			return e.Kind == StateChanged && (e.State == "ABORTED" || e.State == "DISCONNECTED")
+		}})
+		_ = alice.Logout(ctx).Err()
+		alice.Login(ctx).OK()
+		Observe("the number of connections, of the first and the last login", alice.Tap.Links()).Is(2)
+	})
+}

@@ -1,0 +1,191 @@
+package specs
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	. "github.com/onsi/ginkgo/v2"
+
+	"github.com/rtmkit/rtmkit/conformance/probe"
+)
+
+// closes registers one spec for each frame that must end the connection with the code.
+func closes(env *Env, id, what string, code int, frames map[string]string) {
+	for _, name := range sorted(frames) {
+		It(fmt.Sprintf("%s: %s", what, name), Verifies(id), func(ctx SpecContext) {
+			mallory := env.Login(ctx, "mallory", WithoutPing())
+
+			mallory.sendText(frames[name])
+
+			Observe("the close code", mallory.AwaitClose(ctx)).Is(code)
+		})
+	}
+}
+
+func registerHostileFrames(env *Env) {
+	closes(env, "RTM-TRANSPORT-009", "not JSON", 4204, map[string]string{
+		"empty": "", "a word": "ping", "cut off": `{"kind":"ping","id":5`, "single quotes": `{'kind':'ping','id':5}`,
+		"a comma too many": `{"kind":"ping","id":5,}`, "a comment": `{"kind":"ping","id":5/**/}`, "a name without quotes": `{kind:"ping","id":5}`,
+		"a number with a leading zero": `{"kind":"ping","id":05}`, "NaN": `{"kind":"ping","id":5,"x":NaN}`,
+		"a line break in a string": "{\"kind\":\"ping\",\"id\":5,\"x\":\"a\nb\"}", "a byte order mark": "\ufeff{\"kind\":\"ping\",\"id\":5}",
+		"a bad escape": `{"kind":"ping","id":5,"x":"\q"}`, "an open nest": strings.Repeat(`{"x":`, 5000),
+	})
+	closes(env, "RTM-TRANSPORT-010", "not an object", 4204, map[string]string{
+		"an array": `[{"kind":"ping","id":5}]`, "a string": `"ping"`, "a number": `5`, "null": `null`, "true": `true`,
+	})
+	closes(env, "RTM-TRANSPORT-011", "a name twice", 4204, map[string]string{
+		"kind": `{"kind":"ping","kind":"ping","id":5}`, "id": `{"kind":"ping","id":5,"id":6}`,
+		"a name and its escaped form":    `{"kind":"ping","id":5,"\u0069d":6}`,
+		"a member that nobody knows":     `{"kind":"ping","id":5,"x":1,"x":1}`,
+		"a member that decides about it": `{"kind":"peer.send","id":5,"to":"a","to":"b","text":"hi"}`,
+	})
+	closes(env, "RTM-TRANSPORT-012", "a name in another case", 4204, map[string]string{
+		"id": `{"kind":"ping","id":5,"ID":6}`, "to": `{"kind":"peer.send","id":5,"to":"a","To":"b","text":"hi"}`,
+		"channel": `{"kind":"channel.join","id":5,"CHANNEL":"lobby"}`,
+	})
+	closes(env, "RTM-TRANSPORT-013", "not UTF-8", 1007, map[string]string{
+		"a stray byte": "{\"kind\":\"ping\",\"id\":5,\"x\":\"\xff\"}", "an overlong form": "{\"kind\":\"ping\",\"id\":5,\"x\":\"\xc0\xaf\"}",
+		"half a surrogate pair": "{\"kind\":\"ping\",\"id\":5,\"x\":\"\xed\xa0\x80\"}", "cut off": "{\"kind\":\"ping\",\"id\":5,\"x\":\"\xe4\xb8\"}",
+	})
+	closes(env, "RTM-TRANSPORT-016", "a bad id", 4204, map[string]string{
+		"none": `{"kind":"ping"}`, "null": `{"kind":"ping","id":null}`, "zero": `{"kind":"ping","id":0}`, "negative": `{"kind":"ping","id":-5}`,
+		"a fraction": `{"kind":"ping","id":5.5}`, "2^53": `{"kind":"ping","id":9007199254740992}`, "huge": `{"kind":"ping","id":1e300}`,
+		"a string": `{"kind":"ping","id":"5"}`, "a boolean": `{"kind":"ping","id":true}`, "an array": `{"kind":"ping","id":[5]}`,
+	})
+	closes(env, "RTM-TRANSPORT-017", "a wrong type", 4204, map[string]string{
+		"kind": `{"kind":5,"id":5}`, "to": `{"kind":"peer.send","id":5,"to":5,"text":"hi"}`, "text": `{"kind":"peer.send","id":5,"to":"bob","text":{}}`,
+		"raw": `{"kind":"peer.send","id":5,"to":"bob","raw":[1,2]}`, "channel": `{"kind":"channel.join","id":5,"channel":["lobby"]}`,
+		"after": `{"kind":"channel.join","id":5,"channel":"lobby","after":"5"}`, "channels": `{"kind":"channel.count","id":5,"channels":"lobby"}`,
+		"an element of channels": `{"kind":"channel.count","id":5,"channels":[5]}`, "token": `{"kind":"token.renew","id":5,"token":5}`,
+		"seq": `{"kind":"peer.ack","seq":"1"}`,
+	})
+	closes(env, "RTM-TRANSPORT-018", "something behind the object", 4204, map[string]string{
+		"a word": `{"kind":"ping","id":5}x`, "a second object": `{"kind":"ping","id":5}{"kind":"ping","id":6}`, "a bracket": `{"kind":"ping","id":5}]`,
+	})
+	closes(env, "RTM-TRANSPORT-029", "a frame that only servers send", 4204, map[string]string{
+		"pong": `{"kind":"pong","id":5}`, "login.ok": `{"kind":"login.ok","id":5,"session":"x","resumed":false,"server_ts":1,"server":{"name":"x","version":"1"},"limits":{}}`,
+		"peer.message":    `{"kind":"peer.message","seq":1,"from":"mallory","ts":1,"text":"hi"}`,
+		"channel.message": `{"kind":"channel.message","channel":"lobby","from":"mallory","seq":1,"ts":1,"text":"hi"}`,
+		"login.kicked":    `{"kind":"login.kicked","reason":"REMOTE_LOGIN"}`,
+	})
+
+	It("binary", Verifies("RTM-TRANSPORT-014"), func(ctx SpecContext) {
+		mallory := env.Login(ctx, "mallory", WithoutPing())
+
+		mallory.sendFrames(probe.RawFrame{Opcode: probe.OpBinary, Payload: []byte(`{"kind":"ping","id":5}`)})
+
+		Observe("the close code", mallory.AwaitClose(ctx)).Is(1003)
+	})
+
+	It("too large by its header", Verifies("RTM-TRANSPORT-015"), func(ctx SpecContext) {
+		mallory := env.Login(ctx, "mallory", WithoutPing())
+
+		mallory.sendFrames(probe.RawFrame{Opcode: probe.OpText, Claim: 1 << 40})
+
+		Observe("the close code", mallory.AwaitClose(ctx)).Is(1009)
+	})
+
+	It("one byte too large", Verifies("RTM-TRANSPORT-015"), func(ctx SpecContext) {
+		mallory := env.Login(ctx, "mallory", WithoutPing())
+
+		// Sending may fail when the server has heard enough. Then its close frame may be lost behind a reset, too.
+		_ = mallory.Conn.SendText(pingOf(env.Limits.Number("frame_bytes") + 1))
+
+		Observe("the close code", mallory.AwaitClose(ctx)).IsOneOf(1009, 1006)
+	})
+
+	It("just not too large", Verifies("RTM-TRANSPORT-015"), func(ctx SpecContext) {
+		alice := env.Login(ctx, "alice", WithoutPing())
+
+		alice.sendText(pingOf(env.Limits.Number("frame_bytes")))
+
+		alice.Await(ctx, probe.Kind("pong").With("id", 77))
+	})
+}
+
+// pingOf is a ping that is this many bytes long.
+func pingOf(size int) string {
+	const start, end = `{"kind":"ping","id":77,"x":"`, `"}`
+	return start + strings.Repeat("x", size-len(start)-len(end)) + end
+}
+
+// offences are what a hostile or broken client may do to its own connection.
+var offences = map[string]func(mallory *Actor){
+	"a reset":                        func(mallory *Actor) { mallory.Cut() },
+	"an end without a close":         func(mallory *Actor) { _ = mallory.Conn.Close() },
+	"a close code of the server's":   func(mallory *Actor) { mallory.sendFrames(closeFrame(4200)) },
+	"a close code that is forbidden": func(mallory *Actor) { mallory.sendFrames(closeFrame(1005)) },
+	"half a frame": func(mallory *Actor) {
+		frame := probe.RawFrame{Opcode: probe.OpText, Payload: []byte(`{"kind":"ping","id":5}`)}.Bytes()
+		mallory.sent(mallory.Conn.SendRaw(frame[:len(frame)/2]))
+		mallory.Cut()
+	},
+}
+
+// breaches are frames that break the protocol, of RTM or of WebSocket.
+var breaches = map[string]probe.RawFrame{
+	"nonsense":                           {Opcode: probe.OpText, Payload: []byte("nonsense")},
+	"a bad request":                      {Opcode: probe.OpText, Payload: []byte(`{"kind":"channel.send","id":0}`)},
+	"a frame without mask":               {Opcode: probe.OpText, Payload: []byte(`{"kind":"ping","id":5}`), Unmasked: true},
+	"a reserved bit":                     {Opcode: probe.OpText, Reserved: 4, Payload: []byte(`{"kind":"ping","id":5}`)},
+	"a reserved opcode":                  {Opcode: 0x3},
+	"a stray continuation":               {Opcode: probe.OpContinuation, Payload: []byte("x")},
+	"a header that is huge":              {Opcode: probe.OpText, Claim: 1<<63 - 1},
+	"a length that is less than nothing": {Opcode: probe.OpText, Claim: 1<<64 - 1},
+}
+
+func closeFrame(code int) probe.RawFrame {
+	return probe.RawFrame{Opcode: probe.OpClose, Payload: probe.ClosePayload(code, "")}
+}
+
+func registerHostileClients(env *Env) {
+	for _, name := range sorted(offences) {
+		It("disturb nobody by "+name, Verifies("RTM-TRANSPORT-030"), func(ctx SpecContext) {
+			lobby := env.Channel("lobby")
+			alice, bob, mallory := env.member(ctx, "alice", lobby), env.member(ctx, "bob", lobby), env.member(ctx, "mallory", lobby)
+
+			offences[name](mallory)
+
+			alice.SendPeer(ctx, bob.UID, "all well?").OK()
+			alice.SendChannel(ctx, lobby, "all well?").OK()
+			bob.Await(ctx, peerMessage("all well?"))
+			bob.Await(ctx, channelMessage(lobby, "all well?"))
+		})
+	}
+
+	for _, name := range sorted(breaches) {
+		It("disturb nobody by "+name, Verifies("RTM-TRANSPORT-020"), func(ctx SpecContext) {
+			lobby := env.Channel("lobby")
+			alice, bob, mallory := env.member(ctx, "alice", lobby), env.member(ctx, "bob", lobby), env.member(ctx, "mallory", lobby)
+
+			mallory.sendFrames(breaches[name])
+			mallory.AwaitClose(ctx)
+
+			alice.SendPeer(ctx, bob.UID, "all well?").OK()
+			alice.SendChannel(ctx, lobby, "all well?").OK()
+			bob.Await(ctx, peerMessage("all well?"))
+			bob.Await(ctx, channelMessage(lobby, "all well?"))
+		})
+	}
+
+	It("reach nobody with a frame that two readers could understand differently", Verifies("RTM-TRANSPORT-011"), func(ctx SpecContext) {
+		alice, bob, mallory := env.Login(ctx, "alice"), env.Login(ctx, "bob"), env.Login(ctx, "mallory")
+		mallory.send("peer.send", probe.F("id", 5), probe.F("to", bob.UID), probe.F("text", "smuggled"), probe.F("text", "twice"))
+		mallory.AwaitClose(ctx)
+
+		alice.SendPeer(ctx, bob.UID, "all well?").OK()
+
+		Observe("what bob gets", Texts(bob.Until(ctx, peerMessage("all well?")))).Is([]string{"all well?"})
+	})
+
+	It("cannot speak for another user by the case of a name", Verifies("RTM-TRANSPORT-012"), func(ctx SpecContext) {
+		alice, mallory := env.Login(ctx, "alice"), env.Connect(ctx, "mallory")
+		fields := append(env.Credentials(ctx, mallory.UID).Fields(), probe.F("UID", json.RawMessage(`"`+alice.UID+`"`)))
+
+		mallory.Start("login", fields...)
+
+		Observe("the close code of mallory's connection", mallory.AwaitClose(ctx)).Is(4204)
+		alice.Ping(ctx).OK()
+	})
+}
