@@ -1,0 +1,139 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/onsi/ginkgo/v2"
+
+	"github.com/rtmkit/rtmkit/conformance/catalogue"
+	"github.com/rtmkit/rtmkit/conformance/probe"
+	"github.com/rtmkit/rtmkit/conformance/specs"
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// Run judges the subject and returns the verdicts, one for each requirement of the catalogue. Runs in one process wait
+// for each other, and it must not be called from inside a Ginkgo suite; see [Register] for that. From the first run on the
+// process takes SIGINT and SIGTERM as Ginkgo does, so a program that wants to end by them must listen for them itself.
+//
+// The error is a [*UsageError], an [*UnreachableError] or a [*SuiteError]; then nothing was judged. A subject that does
+// not conform is a result and not an error, see [ExitCode]. When the context ends, the spec that runs is given up and the
+// result, marked as interrupted, holds what was judged until then.
+func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
+	ginkgoTree.Lock()
+	defer ginkgoTree.Unlock()
+	env := new(specs.Env)
+	judge, server, err := cfg.open(ctx, env)
+	if err != nil {
+		return nil, err
+	}
+	if cfg.Seed == 0 {
+		cfg.Seed = time.Now().UnixNano()&(1<<31-1) + 1
+	}
+	env.Gate = judge.gate
+	result := cfg.result(env, server)
+	if err := judge.runSpecs(ctx, &cfg, env); err != nil {
+		return nil, err
+	}
+	result.EndedAt = time.Now().UTC()
+	result.Interrupted = ctx.Err() != nil || judge.interrupted
+	result.Requirements = judge.requirements(&cfg, env)
+	result.Profiles = profiles(judge.catalogue, result.Requirements)
+	return result, nil
+}
+
+// open makes everything ready for specs in an environment: it checks the configuration, looks at the server and selects.
+func (c *Config) open(ctx context.Context, env *specs.Env) (*judge, reports.Identity, error) {
+	if err := c.check(); err != nil {
+		return nil, reports.Identity{}, err
+	}
+	c.fill(env)
+	server, err := c.preflight(ctx, env)
+	if err != nil {
+		return nil, server, err
+	}
+	chosen, err := c.choose(env)
+	if err != nil {
+		return nil, server, err
+	}
+	return newJudge(ctx, chosen, c.Strict), server, nil
+}
+
+// fill gives an environment what specs get of the configuration.
+func (c *Config) fill(env *specs.Env) {
+	env.Server, env.TLS = c.Server, c.TLS
+	env.AppID, env.OtherAppID, env.Token, env.TokenApp = c.AppID, c.OtherAppID, c.Token, c.TokenApp
+	env.NewClient, env.ClientTimeouts = c.NewClient, c.ClientTimeouts
+	env.SlowFactor, env.Repeat = c.SlowFactor, c.Repeat
+	env.Limits = specs.ReadLimits(probe.Object{})
+	if env.NewClient == nil {
+		env.NewClient = specs.NewSDKClient
+	}
+	if env.Token == nil && c.TokenApp.Certificate != "" && c.TokenApp.ID == c.AppID {
+		env.Token = specs.MintFor(c.TokenApp)
+	}
+}
+
+func (c *Config) result(env *specs.Env, server reports.Identity) *reports.Conformance {
+	result := &reports.Conformance{
+		Schema: reports.ConformanceSchema, SuiteVersion: c.SuiteVersion, CatalogueSHA256: catalogue.Embedded().SHA256(), ProtocolVersion: probe.Subprotocol,
+		Seed: c.Seed, StartedAt: time.Now().UTC(), Notes: c.Notes, Command: reports.Redact(c.Command),
+		Subject: c.identity(server), Limits: env.Limits.Values,
+	}
+	for _, call := range env.Limits.Calls {
+		result.CallLimits = append(result.CallLimits, reports.CallLimit{Call: call.Call, Count: call.Count, WindowMS: call.Window.Milliseconds()})
+	}
+	return result
+}
+
+// identity names who is judged.
+func (c *Config) identity(server reports.Identity) reports.Identity {
+	client := c.Client
+	client.Kind = "client"
+	if client.Name == "" {
+		client.Name = "rtmkit sdk"
+	}
+	subjects := c.subjects()
+	switch {
+	case len(subjects) > 1:
+		return reports.Identity{Kind: "pair", Name: server.Name + " and " + client.Name, Version: server.Version, URL: server.URL}
+	case subjects[0] == "client":
+		return client
+	}
+	return server
+}
+
+// runSpecs lets Ginkgo run the specs and hears what they find.
+func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env) (err error) {
+	reset, err := ownTree()
+	if err != nil {
+		return err
+	}
+	defer reset()
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = &SuiteError{fmt.Sprint(panicked)}
+		}
+	}()
+
+	specs.Register(env)
+	suite, reporter := configuration(cfg.Seed)
+	total := 0
+	for _, spec := range ginkgo.PreviewSpecs("RTM conformance", suite, reporter).SpecReports {
+		if ids := specs.IDs(spec.Labels()); len(ids) > 0 && j.gate(ids) == nil {
+			total++
+		}
+	}
+	ran := 0
+	ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {
+		ran++
+		j.hear(report, cfg.Progress, total)
+	})
+	ended := ginkgo.AroundNode(func(node context.Context) context.Context { return joined(node, ctx) })
+	ginkgo.RunSpecs(failed{}, "RTM conformance", suite, reporter, ended)
+	if ran == 0 {
+		return &SuiteError{"Ginkgo ran no spec"}
+	}
+	return nil
+}
