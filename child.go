@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// readyLine is what `rtmkit serve` prints on standard output, once, when it
+// accepts connections.
+type readyLine struct {
+	Ready string `json:"ready"` // Ready is the WebSocket URL.
+}
+
+// child is a reference server in a process of its own, so that what is judged and
+// measured shares neither heap nor scheduler with what judges and measures it.
+type child struct {
+	url  string
+	pid  int
+	cmd  *exec.Cmd
+	hold io.Closer // the server ends when this is closed, by us or by our death
+	logs *tail
+	done chan struct{}
+}
+
+// startChild starts `rtmkit serve` with args on a free port and waits until it is
+// ready.
+func startChild(ctx context.Context, args ...string) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fail(exitBroken, "cannot find the rtmkit binary to start its server: %w", err)
+	}
+	cmd := exec.Command(self, append([]string{"serve", "--addr", "127.0.0.1:0", "--until-stdin-closes"}, args...)...)
+	// A Ctrl-C on the terminal must reach the server through us, after the report
+	// of what ran before it is closed.
+	cmd.SysProcAttr = ownGroup()
+	hold, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fail(exitBroken, "cannot start the reference server: %w", err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fail(exitBroken, "cannot start the reference server: %w", err)
+	}
+	logs := &tail{}
+	cmd.Stderr = logs
+	if err := cmd.Start(); err != nil {
+		return nil, fail(exitBroken, "cannot start the reference server: %w", err)
+	}
+	c := &child{pid: cmd.Process.Pid, cmd: cmd, hold: hold, logs: logs, done: make(chan struct{})}
+	lines := make(chan string, 1)
+	go func() {
+		line, _ := bufio.NewReader(stdout).ReadString('\n')
+		lines <- line
+		io.Copy(io.Discard, stdout)
+		cmd.Wait()
+		close(c.done)
+	}()
+	select {
+	case line := <-lines:
+		var ready readyLine
+		if err := json.Unmarshal([]byte(line), &ready); err != nil || ready.Ready == "" {
+			c.stop()
+			return nil, fail(exitBroken, "the reference server did not start: %s", c.logs)
+		}
+		c.url = ready.Ready
+		return c, nil
+	case <-ctx.Done():
+		c.stop()
+		return nil, context.Cause(ctx)
+	case <-time.After(10 * time.Second):
+		c.stop()
+		return nil, fail(exitBroken, "the reference server was not ready after 10 s: %s", c.logs)
+	}
+}
+
+// stop ends the server: politely first, so that it drains, then for good.
+func (c *child) stop() {
+	c.hold.Close()
+	c.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-c.done:
+	case <-time.After(3 * time.Second):
+		c.cmd.Process.Kill()
+		<-c.done
+	}
+}
+
+// died tells, after the fact, whether the server ended before it was asked to.
+func (c *child) died() error {
+	select {
+	case <-c.done:
+		return fail(exitBroken, "the reference server ended early (%v): %s", c.cmd.ProcessState, c.logs)
+	default:
+		return nil
+	}
+}
+
+// tail keeps the end of what a process wrote to standard error.
+type tail struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+const tailBytes = 4 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, p...)
+	if over := len(t.kept) - tailBytes; over > 0 {
+		t.kept = append(t.kept[:0], t.kept[over:]...)
+	}
+	return len(p), nil
+}
+
+// String returns what was kept in one line.
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if text := strings.TrimSpace(string(t.kept)); text != "" {
+		return strings.ReplaceAll(text, "\n", " | ")
+	}
+	return "it wrote nothing to standard error"
+}

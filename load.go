@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/rtmkit/rtmkit/loadgen"
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+type loadCommand struct {
+	Run loadRunCommand `cmd:"" help:"Run a workload: peer, channel, or a YAML file."`
+}
+
+type loadRunCommand struct {
+	Workload string `arg:"" help:"peer, channel, or the path of a workload file."`
+
+	Rate     *loadgen.Rate  `placeholder:"N/s" help:"Messages per second over all clients (default 1000/s)."`
+	Duration *time.Duration `placeholder:"DURATION" help:"Length of the measured phase (default 10s)."`
+	Clients  *int           `placeholder:"N" help:"Logged-in clients (default: 100 for peer, as few as the channels need for channel)."`
+	Channels *int           `placeholder:"N" help:"Number of channels (default 10)."`
+	Members  *int           `placeholder:"N" help:"Members of each channel (default 100)."`
+	Size     *int           `placeholder:"BYTES" help:"Payload size (default 64)."`
+
+	Server       string `placeholder:"URL" help:"Server under load; without it the reference server is started for the run."`
+	ServerPID    int    `placeholder:"PID" help:"Process id of a server on this machine, for its CPU and memory."`
+	AppID        string `default:"${app_id}" placeholder:"ID" help:"App to log in to."`
+	TokenCommand string `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
+	tlsFlags
+
+	Out string `placeholder:"DIR" help:"Run folder, new or empty: manifest, histograms, ledger, report."`
+}
+
+// Run plays the workload and prints what it measured.
+func (c *loadRunCommand) Run(a *app) error {
+	workload, err := c.workload()
+	if err != nil {
+		return err
+	}
+	options, err := c.options(a)
+	if err != nil {
+		return err
+	}
+	if err := c.freshOut(); err != nil {
+		return err
+	}
+	if c.Server == "" {
+		server, err := startChild(a.ctx, "--call-limits", "off", "--log-level", "warn", "--drain", "2s")
+		if err != nil {
+			return err
+		}
+		defer server.stop()
+		options.loadChild(server)
+	}
+	started := time.Now()
+	load, err := measure(a, workload, options.Options)
+	if load == nil {
+		return loadFailure(err)
+	}
+	code := loadCode(load, err)
+	report := newReport(a, started)
+	report.Loads = []reports.Load{*load}
+	if err := finish(report, code, c.Out); err != nil {
+		return err
+	}
+	writeLoads(a.stdout, report.Loads)
+	if c.Out != "" {
+		fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(c.Out, reports.PageFile))
+	}
+	if err != nil {
+		return fail(code, "%w", err)
+	}
+	return verdict(code)
+}
+
+// workload turns the argument and the flags into a workload that can run.
+func (c *loadRunCommand) workload() (loadgen.Workload, error) {
+	given := map[string]bool{
+		"--rate": c.Rate != nil, "--duration": c.Duration != nil, "--clients": c.Clients != nil,
+		"--channels": c.Channels != nil, "--members": c.Members != nil, "--size": c.Size != nil,
+	}
+	var w loadgen.Workload
+	switch c.Workload {
+	case "peer":
+		if given["--channels"] || given["--members"] {
+			return w, fail(exitUsage, "--channels and --members belong to load run channel; peer messages have no channel")
+		}
+		w = loadgen.Peer(or(c.Rate, 1000), or(c.Duration, 10*time.Second), or(c.Clients, 100))
+	case "channel":
+		w = loadgen.Fanout(or(c.Rate, 1000), or(c.Duration, 10*time.Second), or(c.Channels, 10), or(c.Members, 100))
+		w.Sessions.Count = or(c.Clients, w.Sessions.Count)
+	default:
+		for name, set := range given {
+			if set {
+				return w, fail(exitUsage, "%s goes with peer and channel only; %s is taken for a workload file, which says it itself", name, c.Workload)
+			}
+		}
+		w, err := loadgen.ReadWorkload(c.Workload)
+		if errors.Is(err, os.ErrNotExist) {
+			return w, fail(exitUsage, "%s: there is no such workload file; write peer, channel, or the path of a YAML file", c.Workload)
+		}
+		if err != nil {
+			return w, fail(exitUsage, "%w", err)
+		}
+		return w, nil
+	}
+	w.Traffic[0].Payload.Bytes = or(c.Size, w.Traffic[0].Payload.Bytes)
+	if err := w.Check(); err != nil {
+		return w, fail(exitUsage, "%w", err)
+	}
+	return w, nil
+}
+
+// or returns what flag points to, or standard when it was not given.
+func or[T any](flag *T, standard T) T {
+	if flag == nil {
+		return standard
+	}
+	return *flag
+}
+
+// loadOptions are options of a load run together with what the server is.
+type loadOptions struct{ loadgen.Options }
+
+func (c *loadRunCommand) options(a *app) (loadOptions, error) {
+	options := loadOptions{loadgen.Options{
+		URL: c.Server, AppID: c.AppID, ServerPID: c.ServerPID, Dir: c.Out,
+		ToolVersion: version, Command: a.command(),
+	}}
+	var err error
+	if options.TLS, err = c.tlsFlags.config(); err != nil {
+		return options, err
+	}
+	if c.Server == "" && (c.TokenCommand != "" || c.ServerPID != 0) {
+		return options, fail(exitUsage, "--token-command and --server-pid belong to a --server")
+	}
+	if c.Server != "" {
+		if err := loadgen.CheckURL(c.Server); err != nil {
+			return options, fail(exitUsage, "--server: %w", err)
+		}
+	}
+	if c.TokenCommand != "" {
+		source := tokenCommandFor(c.TokenCommand, c.AppID)
+		options.Token = func(uid string) (string, error) { return source(a.ctx, uid) }
+	}
+	return options, nil
+}
+
+// loadChild points the options at a reference server that was started for the run.
+func (o *loadOptions) loadChild(server *child) {
+	o.URL, o.ServerPID = server.url, server.pid
+	o.Notes = append(o.Notes, "The reference server was started for the run, on this machine, with its call limits off.")
+}
+
+// freshOut refuses a run folder that already holds something, so that no run is
+// written over another.
+func (c *loadRunCommand) freshOut() error {
+	if err := prepareOut(c.Out); err != nil || c.Out == "" {
+		return err
+	}
+	entries, err := os.ReadDir(c.Out)
+	if err != nil {
+		return fail(exitUsage, "--out %s: %w", c.Out, plainPath(err))
+	}
+	if len(entries) > 0 {
+		return fail(exitUsage, "--out %s: the folder is not empty; give a new one, so that no run is lost", c.Out)
+	}
+	return nil
+}
+
+// measure runs the workload and shows its progress.
+func measure(a *app, w loadgen.Workload, o loadgen.Options) (*reports.Load, error) {
+	p := newProgress(a.stderr)
+	p.begin(w.Name+" load", 1000)
+	defer p.end()
+	o.Progress = func(at loadgen.Progress) {
+		done := 0
+		if at.Total > 0 {
+			done = min(int(1000*at.Elapsed/at.Total), 1000)
+		}
+		note := at.Phase
+		if at.P50 > 0 {
+			note = fmt.Sprintf("%s  %d sent/s  %d delivered/s  p50 %s  p99 %s", at.Phase, at.Sent, at.Delivered, short(at.P50), short(at.P99))
+		}
+		p.at(done, 1000, note)
+	}
+	return loadgen.Run(a.ctx, w, o)
+}
+
+func short(d time.Duration) string {
+	switch {
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d µs", d.Microseconds())
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%.1f s", d.Seconds())
+}
+
+// loadCode returns the exit code for what a load run returned.
+func loadCode(load *reports.Load, err error) exitCode {
+	switch loadgen.OutcomeOf(load, err) {
+	case loadgen.Passed:
+		return exitOK
+	case loadgen.ThresholdFailed:
+		return exitViolated
+	case loadgen.RunInvalid:
+		return exitInvalid
+	case loadgen.AccountingBreach:
+		return exitAccounting
+	case loadgen.TargetUnreachable:
+		return exitUnreachable
+	case loadgen.Interrupted:
+		return exitInterrupted
+	}
+	if load != nil {
+		return exitBroken // it ran, and then its folder could not be written
+	}
+	return exitUsage
+}
+
+// loadFailure returns the failure of a run that never began.
+func loadFailure(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fail(exitInterrupted, "interrupted before the load began")
+	}
+	return fail(loadCode(nil, err), "%w", err)
+}
+
+// writeLoads prints load runs for a terminal: rates, latencies, ledger, validity.
+func writeLoads(w io.Writer, loads []reports.Load) {
+	var b bytes.Buffer
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "load\tmetric\tsamples\tp50\tp99\tp99.9\tmax\t")
+	for _, load := range loads {
+		for _, m := range load.Summary.Metrics {
+			if !headline[m.Name] {
+				continue
+			}
+			fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t\n", load.Manifest.Name, m.Name, m.Count,
+				short(time.Duration(m.P50NS)), short(time.Duration(m.P99NS)), short(time.Duration(m.P999NS)), short(time.Duration(m.MaxNS)))
+		}
+	}
+	t.Flush()
+	fmt.Fprintln(&b)
+	fmt.Fprintln(t, "ledger\tsent\texpected\tdelivered\tlost\tduplicated\treordered\tleaked\tfalse receipts\trun\t")
+	for _, load := range loads {
+		s := &load.Summary
+		for _, row := range s.Ledger {
+			fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\t\n", row.Traffic, row.Sent, row.Expected, row.DeliveredOnce,
+				row.Lost, row.Duplicated, row.Reordered, row.Leaked, row.FalseReceipts, s.Validity.Verdict)
+		}
+	}
+	t.Flush()
+	for _, load := range loads {
+		for _, reason := range load.Summary.Validity.Reasons {
+			fmt.Fprintf(&b, "%s run %s: %s\n", load.Manifest.Name, load.Summary.Validity.Verdict, reason)
+		}
+		for _, e := range load.Summary.Equations {
+			if !e.Holds {
+				fmt.Fprintf(&b, "%s: %s does not hold: %d and %d\n", load.Manifest.Name, strings.TrimSpace(e.Traffic+" "+e.Text), e.Left, e.Right)
+			}
+		}
+	}
+	w.Write(b.Bytes())
+}
+
+// headline are the metrics that a terminal shows; the page shows all.
+var headline = map[string]bool{"peer.ack": true, "peer.deliver": true, "channel.deliver": true, "channel.last": true, "lag": true}
