@@ -131,7 +131,13 @@ func (c *checkCommand) measureOne(a *app, report *reports.Report, w loadgen.Work
 func checkVerdict(report *reports.Report, code exitCode) string {
 	switch code {
 	case exitOK:
-		return "The pair conforms in every profile that was judged, every message is accounted for, and the runs are valid."
+		runs := "the runs are valid"
+		for _, load := range report.Loads {
+			if load.Summary.Validity.Verdict != reports.Valid {
+				runs = "no run is invalid, but not all are free of doubt"
+			}
+		}
+		return "The pair conforms in every profile that was judged, every message is accounted for, and " + runs + "."
 	case exitViolated:
 		return "The pair does not conform."
 	case exitAccounting:

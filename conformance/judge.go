@@ -130,7 +130,7 @@ func (j *judge) find(r *catalogue.Requirement, report types.SpecReport) finding 
 	for _, entry := range report.ReportEntries {
 		switch value := entry.GetRawValue().(type) {
 		case specs.Failure:
-			found.failure = value
+			found.failure = specs.Failure{Expected: reports.Redact(value.Expected), Observed: reports.Redact(value.Observed)}
 		case specs.Skipped:
 			skipped = &value
 		case []probe.Frame:

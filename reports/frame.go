@@ -62,7 +62,7 @@ var secrets = []struct {
 	replace string
 }{
 	// A JSON member; the closing quote may be missing in a frame cut short.
-	{regexp.MustCompile(`(?i)("[a-z_]*(?:token|certificate|secret|password)"\s*:\s*")(?:[^"\\]|\\.)*("|$)`), "${1}" + redacted + "${2}"},
+	{regexp.MustCompile(`(?i)("[a-z_]*(?:token|certificate|secret|password|session)"\s*:\s*")(?:[^"\\]|\\.)*("|$)`), "${1}" + redacted + "${2}"},
 	// A flag. One that names a command or a file (--token-command) holds no
 	// secret itself.
 	{regexp.MustCompile(`(?i)(--?(?:[a-z]+-)?(?:token|certificate|secret|password)(?:=|\s+))('[^']*'|"[^"]*"|[^\s'"-][^\s'"]*)`), "${1}" + redacted},
@@ -75,8 +75,8 @@ var secrets = []struct {
 	{regexp.MustCompile(`\b00[67][A-Za-z0-9+/_-]{64,}={0,2}`), redacted},
 }
 
-// Redact replaces access tokens, app certificates and passwords in a text by a
-// fixed word: members of a JSON frame, flags of a command line, parameters and
+// Redact replaces access tokens, app certificates, session secrets and passwords
+// in a text by a fixed word: members of a JSON frame, flags of a command line, parameters and
 // user info of a URL, and bare tokens of format 006 and 007. It recognises
 // secrets by their name or shape only; a secret that stands bare and has no
 // known shape stays.

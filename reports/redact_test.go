@@ -17,6 +17,8 @@ func TestNoSecretReachesAReport(t *testing.T) {
 		`{"kind":"login","id":1,"token":"SECRET"}`,
 		`{"kind":"login","token" : "SEC\"RET","uid":"a"}`,
 		`{"kind":"token.renew","id":2,"token":"SECRET`,
+		`{"kind":"login.ok","id":1,"session":"SECRET","resumed":false}`,
+		`{"kind":"login","id":1,"resume":{"session":"SECRET","peer_seq":4}}`,
 		`rtmkit conform run --token SECRET --only X`,
 		`rtmkit conform run --token=SECRET`,
 		`rtmkit serve --app-certificate 'SECRET and more'`,

@@ -91,16 +91,16 @@ func (t *Trace) String() string {
 	return lines.String()
 }
 
-// A token may be spread over a frame that is not valid JSON, so the trace looks for the member by its shape. An
-// unterminated string is redacted up to the end of the payload.
-var tokenMember = regexp.MustCompile(`("token"\s*:\s*)"((?:[^"\\]|\\.)*)("|\\?$)`)
+// Tokens and session secrets let their finder in. A frame with one need not be valid JSON, so the trace looks for the
+// member by its shape. An unterminated string is redacted up to the end of the payload.
+var secretMember = regexp.MustCompile(`("(?:token|session)"\s*:\s*)"((?:[^"\\]|\\.)*)("|\\?$)`)
 
 func redact(payload string) string {
-	if !strings.Contains(payload, `"token"`) {
+	if !strings.Contains(payload, `"token"`) && !strings.Contains(payload, `"session"`) {
 		return payload
 	}
-	return tokenMember.ReplaceAllStringFunc(payload, func(member string) string {
-		parts := tokenMember.FindStringSubmatch(member)
+	return secretMember.ReplaceAllStringFunc(payload, func(member string) string {
+		parts := secretMember.FindStringSubmatch(member)
 		return fmt.Sprintf(`%s"<%d bytes hidden>"`, parts[1], len(parts[2]))
 	})
 }

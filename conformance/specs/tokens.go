@@ -55,8 +55,9 @@ func (f format) endingAt(env *Env, uid string, end time.Time) string {
 	return f.token(env, uid, token.Options{IssuedAt: issued, Lifetime: token.MaxLifetime})
 }
 
-// soon returns the next whole second that leaves time to log in before it.
-func soon() time.Time { return time.Now().Add(1600 * time.Millisecond).Truncate(time.Second) }
+// soon returns the next whole second that leaves time to log in before it, on a machine that is busy with other things
+// too.
+func soon() time.Time { return time.Now().Add(2600 * time.Millisecond).Truncate(time.Second) }
 
 // certified are the credentials of a user of the certified app.
 func (e *Env) certified(uid, token string) probe.Credentials {

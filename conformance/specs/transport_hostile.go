@@ -1,6 +1,7 @@
 package specs
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -123,10 +124,14 @@ var offences = map[string]func(mallory *Actor){
 	},
 }
 
-// breaches are frames that break the protocol, of RTM or of WebSocket.
+// breaches are frames that break the protocol of RTM.
 var breaches = map[string]probe.RawFrame{
-	"nonsense":                           {Opcode: probe.OpText, Payload: []byte("nonsense")},
-	"a bad request":                      {Opcode: probe.OpText, Payload: []byte(`{"kind":"channel.send","id":0}`)},
+	"nonsense":      {Opcode: probe.OpText, Payload: []byte("nonsense")},
+	"a bad request": {Opcode: probe.OpText, Payload: []byte(`{"kind":"channel.send","id":0}`)},
+}
+
+// violations are frames that break RFC 6455.
+var violations = map[string]probe.RawFrame{
 	"a frame without mask":               {Opcode: probe.OpText, Payload: []byte(`{"kind":"ping","id":5}`), Unmasked: true},
 	"a reserved bit":                     {Opcode: probe.OpText, Reserved: 4, Payload: []byte(`{"kind":"ping","id":5}`)},
 	"a reserved opcode":                  {Opcode: 0x3},
@@ -154,12 +159,12 @@ func registerHostileClients(env *Env) {
 		})
 	}
 
-	for _, name := range sorted(breaches) {
-		It("disturb nobody by "+name, Verifies("RTM-TRANSPORT-020"), func(ctx SpecContext) {
+	disturb := func(name string, frame probe.RawFrame, ids ...string) {
+		It("disturb nobody by "+name, Verifies(ids...), func(ctx SpecContext) {
 			lobby := env.Channel("lobby")
 			alice, bob, mallory := env.member(ctx, "alice", lobby), env.member(ctx, "bob", lobby), env.member(ctx, "mallory", lobby)
 
-			mallory.sendFrames(breaches[name])
+			mallory.sendFrames(frame)
 			mallory.AwaitClose(ctx)
 
 			alice.SendPeer(ctx, bob.UID, "all well?").OK()
@@ -168,6 +173,41 @@ func registerHostileClients(env *Env) {
 			bob.Await(ctx, channelMessage(lobby, "all well?"))
 		})
 	}
+	for _, name := range sorted(breaches) {
+		disturb(name, breaches[name], "RTM-TRANSPORT-020")
+	}
+	for _, name := range sorted(violations) {
+		disturb(name, violations[name], "RTM-TRANSPORT-020", "RTM-TRANSPORT-072")
+	}
+
+	It("delay nobody by not reading", Verifies("RTM-TRANSPORT-073"), func(ctx SpecContext) {
+		lobby := env.Channel("lobby")
+		alice, bob, mallory := env.member(ctx, "alice", lobby), env.member(ctx, "bob", lobby), env.member(ctx, "mallory", lobby)
+		mallory.Conn.PauseReading()
+
+		flood := alice.flood(ctx, lobby)
+
+		bob.Await(ctx, channelMessage(lobby, flood[len(flood)-1]))
+	})
+
+	It("lose nothing silently by reading late", Verifies("RTM-TRANSPORT-074"), func(ctx SpecContext) {
+		lobby := env.Channel("lobby")
+		alice, mallory := env.member(ctx, "alice", lobby), env.member(ctx, "mallory", lobby)
+		mallory.Conn.PauseReading()
+		flood := alice.flood(ctx, lobby)
+
+		mallory.Conn.ResumeReading()
+
+		for _, text := range flood {
+			wait, cancel := bounded(ctx, env.Answer())
+			_, err := mallory.Conn.Await(wait, channelMessage(lobby, text))
+			cancel()
+			if err != nil {
+				Observe("the close code", mallory.AwaitClose(ctx)).Is(4000)
+				return
+			}
+		}
+	})
 
 	It("reach nobody with a frame that two readers could understand differently", Verifies("RTM-TRANSPORT-011"), func(ctx SpecContext) {
 		alice, bob, mallory := env.Login(ctx, "alice"), env.Login(ctx, "bob"), env.Login(ctx, "mallory")
@@ -188,4 +228,17 @@ func registerHostileClients(env *Env) {
 		Observe("the close code of mallory's connection", mallory.AwaitClose(ctx)).Is(4204)
 		alice.Ping(ctx).OK()
 	})
+}
+
+// flood sends more to a channel than a socket holds for a member that does not read, and returns the texts.
+func (a *Actor) flood(ctx context.Context, channel string) []string {
+	GinkgoHelper()
+	var texts []string
+	for i := range 100 {
+		text := fmt.Sprintf("%03d", i)
+		text += strings.Repeat("x", a.env.Limits.Number("message_bytes")-len(text))
+		a.SendChannel(ctx, channel, text).OK()
+		texts = append(texts, text)
+	}
+	return texts
 }
