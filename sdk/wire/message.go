@@ -66,7 +66,12 @@ func (m *Message) member(name string) any {
 			m.Raw = raw
 		}
 	case "description":
-		return func(s string) { m.parts |= partDescription; m.Description = s }
+		return func(s string) {
+			if s != "" { // an empty description is an absent one
+				m.parts |= partDescription
+				m.Description = s
+			}
+		}
 	}
 	return nil
 }
