@@ -20,6 +20,7 @@ var styleSheet string
 
 var pageFuncs = template.FuncMap{
 	"ns":     formatNS,
+	"cpu":    func(ns float64) string { return formatNS(int64(ns)) },
 	"count":  formatCount,
 	"rate":   formatRate,
 	"bytes":  formatBytes,
