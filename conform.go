@@ -194,9 +194,9 @@ type pair struct {
 // shortLimits are the waiting times of a server that is judged: long enough for a
 // busy machine, short enough for an impatient person.
 var shortLimits = []string{
-	"--session-grace", "1200ms", "--reconnect-threshold", "400ms", "--ack-timeout", "900ms",
-	"--ping-interval", "150ms", "--silence", "700ms", "--login-timeout", "700ms", "--token-notice", "3s",
-	"--replay-window", "700ms", "--count-interval", "100ms", "--member-limit", "6", "--drain", "1s",
+	"--session-grace", "1500ms", "--reconnect-threshold", "400ms", "--ack-timeout", "1200ms",
+	"--ping-interval", "150ms", "--silence", "1300ms", "--login-timeout", "700ms", "--token-notice", "3s",
+	"--replay-window", "900ms", "--count-interval", "100ms", "--member-limit", "6", "--drain", "1s",
 }
 
 // shortTimeouts are those of the SDK beside such a server.
