@@ -53,6 +53,11 @@ type Config struct {
 	// a proxy is one address.
 	MaxConnectionsPerAddress int
 
+	// MaxSessions bounds the sessions, those that wait for a resume without a connection
+	// among them; further logins are closed with 4101, resumes are not. Default: as
+	// MaxConnections.
+	MaxSessions int
+
 	// Origins lists further origins, such as https://app.example.com, from which browser
 	// pages may connect. Pages of the server's own host always may; "*" allows every page
 	// of the web to. A client that sends no Origin is no browser and is not checked.
@@ -101,6 +106,7 @@ func (c Config) withDefaults() Config {
 	orInt(&c.InboxBytes, 1<<20)
 	orInt(&c.MaxConnections, 100_000)
 	orInt(&c.MaxConnectionsPerAddress, c.MaxConnections)
+	orInt(&c.MaxSessions, c.MaxConnections)
 	if c.DrainTimeout == 0 {
 		c.DrainTimeout = 10 * time.Second
 	}
@@ -147,6 +153,7 @@ func (c Config) Validate() error {
 		{"InboxBytes", int64(c.InboxBytes), int64(c.Limits.FrameBytes)},
 		{"MaxConnections", int64(c.MaxConnections), 1},
 		{"MaxConnectionsPerAddress", int64(c.MaxConnectionsPerAddress), 1},
+		{"MaxSessions", int64(c.MaxSessions), 1},
 		{"Limits.Channels", int64(c.Limits.Channels), 1},
 		{"Limits.MessageBytes", int64(c.Limits.MessageBytes), 1},
 		// Base64 makes raw bytes a third longer; JSON escapes make text six times longer.
@@ -192,6 +199,10 @@ func validateCalls(rates []wire.Rate) (problems []error) {
 			problems = append(problems, fmt.Errorf("%s: %d calls in %d ms; both must be above zero, and at most %d calls",
 				place, rate.Count, rate.WindowMS, 1<<20))
 		}
+	}
+	if seen[wire.CallJoinSame] && !seen[wire.CallJoin] {
+		// Each channel that is joined costs a meter; the limit on joins bounds their number.
+		problems = append(problems, errors.New("refserver: Limits.Calls: join_same needs a limit on join as well"))
 	}
 	return problems
 }

@@ -47,6 +47,18 @@ func TestValidateNamesEveryProblemAndNoSecret(t *testing.T) {
 	}
 }
 
+func TestJoinSameNeedsALimitOnJoin(t *testing.T) {
+	cfg := refserver.DefaultConfig()
+	cfg.Limits.Calls = []wire.Rate{{Call: wire.CallJoinSame, Count: 2, WindowMS: 5000}}
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "join_same needs") {
+		t.Errorf("meters without a bound: %v", err)
+	}
+	cfg.Limits.Calls = append(cfg.Limits.Calls, wire.Rate{Call: wire.CallJoin, Count: 50, WindowMS: 3000})
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestMetricsCountWhatHappened(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	s := overTCP(t, func(c *refserver.Config) { c.Registerer = registry })

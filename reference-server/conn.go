@@ -18,8 +18,12 @@ import (
 )
 
 const (
-	// loginFrameBytes bounds a frame before login.
+	// loginFrameBytes bounds a frame before login, unless a resume may need more.
 	loginFrameBytes = 16 << 10
+	// tokenBytes and cursorBytes are what a resume needs for its token, names and the
+	// like, and for each channel.
+	tokenBytes  = 4 << 10
+	cursorBytes = 128
 	// ownInputBytes is the read buffer of a connection whose socket cannot do better.
 	ownInputBytes = 4 << 10
 	// lingerTimeout is how long a connection is read after its close frame went out, so
@@ -187,9 +191,11 @@ func (c *conn) shut(code wire.CloseCode) {
 
 // closeThrough queues the close frame as output of batch b.
 func (c *conn) closeThrough(b *engine.Batch, code wire.CloseCode, reason string) {
+	// First of all, because a closed queue drops what others put: who sees that the
+	// connection ends keeps it for a resume.
+	c.ending.Store(true)
 	owed, first := c.queue.close(code, reason)
 	if first {
-		c.ending.Store(true)
 		c.srv.metrics.closed(code)
 	}
 	if owed {
@@ -200,17 +206,16 @@ func (c *conn) closeThrough(b *engine.Batch, code wire.CloseCode, reason string)
 // echo answers the client's close frame. The client chose the code, so it is not
 // counted by code.
 func (c *conn) echo(code wire.CloseCode) {
-	owed, first := c.queue.close(code, code.String())
-	if first {
-		c.ending.Store(true)
-	}
-	if owed {
+	c.ending.Store(true)
+	if owed, _ := c.queue.close(code, code.String()); owed {
 		c.burst.batch.Owe(&c.queue)
 	}
 }
 
-// linger bounds how long the connection is still read; the close frame is out.
+// linger bounds how long the connection is still read: the close frame is out, or the
+// socket is broken.
 func (c *conn) linger() {
+	c.ending.Store(true)
 	until := time.Now().Add(lingerTimeout)
 	c.lingers.Store(c.srv.elapsed(until))
 	_ = c.Conn.SetReadDeadline(until)
@@ -220,7 +225,7 @@ func (c *conn) linger() {
 func (c *conn) serve() {
 	defer c.end()
 	defer c.survive()
-	c.ws.SetReadLimit(loginFrameBytes)
+	c.ws.SetReadLimit(max(loginFrameBytes, tokenBytes+cursorBytes*int64(c.srv.cfg.Limits.Channels)))
 	c.ws.SetCloseHandler(func(code int, _ string) error {
 		if code == websocket.CloseNoStatusReceived {
 			code = websocket.CloseNormalClosure
@@ -309,6 +314,7 @@ func (c *conn) end() {
 		c.session.detach(c)
 	}
 	c.settle()
+	c.queue.await(closeTimeout)
 	c.queue.kill()
 	_ = c.Conn.Close()
 	c.srv.forget(c)

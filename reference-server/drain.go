@@ -3,6 +3,7 @@ package refserver
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/rtmkit/rtmkit/sdk/wire"
@@ -100,14 +101,16 @@ func (s *Server) spread(ctx context.Context, conns []*conn) {
 	}
 }
 
-// cut closes what still stands.
+// cut closes what still stands. A TLS connection whose socket is full takes seconds to
+// close, so none waits for another, and no lock is held.
 func (s *Server) cut() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for c := range s.conns {
+	conns, _ := s.all()
+	var closed sync.WaitGroup
+	for _, c := range conns {
 		if !c.ending.Load() {
 			s.metrics.closed(wire.CloseDraining)
 		}
-		_ = c.Conn.Close()
+		closed.Go(func() { _ = c.Conn.Close() })
 	}
+	closed.Wait()
 }

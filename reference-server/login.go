@@ -72,21 +72,20 @@ func (c *conn) open(f *wire.Login, grant token.Grant) {
 	// The turn is held until login.ok is queued: whoever evicts this session waits.
 	s.turn.Lock()
 	defer s.turn.Unlock()
+	// Before the engine is asked: a login that finds no place evicts nobody.
+	if code := c.srv.remember(s); code != 0 {
+		c.close(code)
+		return
+	}
 	seat, err := c.srv.engine.Login(c.srv.ctx, &c.burst.batch, f.AppID, f.UID, s)
 	if err != nil {
+		c.srv.drop(s)
 		c.srv.log.Error("login failed", "app", f.AppID, "uid", f.UID, "err", err)
 		c.refuse(f.ID, wire.LoginUnknown, "the server cannot log anybody in now; try again")
 		return
 	}
 	s.seat = seat
 	s.setGrant(grant)
-	if !c.srv.remember(s) {
-		// A drain began in between.
-		s.end(&c.burst.batch)
-		s.refuse(c.burst)
-		c.close(wire.CloseDraining)
-		return
-	}
 	c.begin(s)
 	s.attach(c, c.srv.loginOK(f.ID, s, false))
 	c.srv.metrics.logins.Add(1)

@@ -51,6 +51,8 @@ type queue struct {
 	closing   bool // closing: a close frame is the last thing that goes out
 	dead      bool // dead: nothing goes out any more
 
+	over chan struct{} // over is closed when the queue ends; nil while nobody awaits it
+
 	calls, sent uint64 // calls and bytes of writing, for the metrics
 }
 
@@ -81,10 +83,8 @@ func (q *queue) Put(frame []byte) (owed bool) {
 	if q.closing {
 		return false
 	}
-	if q.size+len(frame)+headerBytes > q.limit && !q.boundless {
-		q.overflowed()
-		q.discard()
-		return q.finish(wire.CloseSlowConsumer, wire.CloseSlowConsumer.String())
+	if q.overflows(len(frame) + headerBytes) {
+		return q.overflow()
 	}
 	s := q.open()
 	before := len(s.bytes)
@@ -106,10 +106,24 @@ func (q *queue) putRaw(p []byte) (owed bool) {
 	if q.closing {
 		return false
 	}
+	// Pongs are asked for by the client, as often as it likes.
+	if q.overflows(len(p)) {
+		return q.overflow()
+	}
 	s := q.open()
 	s.bytes = append(s.bytes, p...)
 	q.size += len(p)
 	return q.owe()
+}
+
+// overflows reports whether n more bytes are over the limit.
+func (q *queue) overflows(n int) bool { return q.size+n > q.limit && !q.boundless }
+
+// overflow drops what waits and closes the connection as a slow consumer.
+func (q *queue) overflow() (owed bool) {
+	q.overflowed()
+	q.discard()
+	return q.finish(wire.CloseSlowConsumer, wire.CloseSlowConsumer.String())
 }
 
 // close queues a close frame behind everything that waits; nothing can follow it. It
@@ -132,6 +146,35 @@ func (q *queue) finish(code wire.CloseCode, reason string) (owed bool) {
 	// From here on a goroutine that waits for the socket must not wait for ever.
 	_ = q.sink.SetWriteDeadline(time.Now().Add(closeTimeout))
 	return q.owe()
+}
+
+// await waits, if a close frame is on its way, until it is out or cannot get out any
+// more, or until the timeout is over: a socket that is closed earlier would lose it.
+func (q *queue) await(timeout time.Duration) {
+	q.mu.Lock()
+	if !q.closing || q.dead {
+		q.mu.Unlock()
+		return
+	}
+	over := make(chan struct{})
+	q.over = over
+	q.mu.Unlock()
+	// The write deadline ends most waits before; not every connection obeys one.
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	select {
+	case <-over:
+	case <-timer.C:
+	}
+}
+
+// end makes the queue take and write nothing more, and tells so.
+func (q *queue) end() {
+	q.closing, q.dead = true, true
+	q.finished()
+	if q.over != nil {
+		close(q.over)
+	}
 }
 
 // kill makes the queue drop everything: the socket is gone.
@@ -251,9 +294,8 @@ func (q *queue) drain(segments []segment, i, at int) {
 			q.mu.Lock()
 			q.account(n)
 			if err != nil {
-				q.closing, q.dead = true, true
 				q.discard()
-				q.finished()
+				q.end()
 				return
 			}
 		}
@@ -270,7 +312,6 @@ func (q *queue) drain(segments []segment, i, at int) {
 func (q *queue) pause() {
 	q.writing = false
 	if q.closing && !q.dead {
-		q.dead = true
-		q.finished()
+		q.end()
 	}
 }

@@ -156,6 +156,20 @@ func TestOverflowDropsWhatWaitsAndCloses(t *testing.T) {
 	}
 }
 
+func TestPongsForAClientThatDoesNotReadAreBounded(t *testing.T) {
+	overflows := 0
+	q := queue{sink: &countingSink{}, limit: 1000, overflowed: func() { overflows++ }, finished: func() {}}
+	for range 20 {
+		q.putRaw(make([]byte, 100))
+		if q.size > 1000+headerBytes {
+			t.Fatalf("%d bytes wait, the limit is 1000", q.size)
+		}
+	}
+	if overflows != 1 {
+		t.Fatalf("%d overflows", overflows)
+	}
+}
+
 func TestResumeMayExceedTheLimitOnce(t *testing.T) {
 	q := queue{sink: &countingSink{}, limit: 100, overflowed: func() { t.Fatal("overflow") }, finished: func() {}}
 	q.lift()

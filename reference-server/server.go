@@ -14,6 +14,7 @@ import (
 
 	"github.com/rtmkit/rtmkit/reference-server/engine"
 	"github.com/rtmkit/rtmkit/reference-server/engine/memory"
+	"github.com/rtmkit/rtmkit/sdk/wire"
 )
 
 // Server is an RTM server. Make one with [New], mount its [Server.Handler] or call
@@ -100,15 +101,19 @@ func (s *Server) Serve(l net.Listener) error {
 	return server.Serve(l)
 }
 
-// remember puts a new session into the table; it reports false when the server drains.
-func (s *Server) remember(u *session) bool {
+// remember puts a new session into the table. It returns the code to close with when
+// there is no place for it, and zero otherwise.
+func (s *Server) remember(u *session) wire.CloseCode {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.draining.Load() {
-		return false
+	switch {
+	case s.draining.Load():
+		return wire.CloseDraining
+	case len(s.sessions) >= s.cfg.MaxSessions:
+		return wire.CloseOverloaded
 	}
 	s.sessions[u.id] = u
-	return true
+	return 0
 }
 
 // drop takes a session that has ended out of the table.

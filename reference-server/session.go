@@ -46,7 +46,7 @@ type session struct {
 type sessionID [8]byte
 
 // outcome is the answer to a peer.send that could not be sent because the sender's
-// link was lost.
+// link was lost or its connection is ending.
 type outcome struct {
 	request uint64
 	outcome engine.Receipt
@@ -113,7 +113,7 @@ func (s *session) Receipt(b *engine.Batch, request uint64, r engine.Receipt) {
 	defer s.mu.Unlock()
 	switch {
 	case s.ended:
-	case s.conn != nil:
+	case s.conn != nil && !s.conn.ending.Load():
 		s.conn.putOutcome(b, outcome{request, r})
 	case len(s.outcomes) < maxOutcomes:
 		s.outcomes = append(s.outcomes, outcome{request, r})

@@ -46,6 +46,11 @@ func (s *socket) open(c net.Conn) {
 func (s *socket) receive(own []byte) (p []byte, err error) {
 	if s.raw == nil {
 		n, err := s.Conn.Read(own)
+		if n > 0 {
+			// A TLS connection may tell its end along with the last bytes. It tells it
+			// again with the next read.
+			err = nil
+		}
 		return own[:n], err
 	}
 	s.n, s.err = 0, nil

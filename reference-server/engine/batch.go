@@ -27,7 +27,8 @@ type Batch struct {
 	// batch shares it, so that a message costs no look at the clock.
 	Now time.Time
 	// Scratch is memory for whoever builds a frame that is put at once. It holds nothing
-	// from one call to the next.
+	// from one call to the next. Putting a frame that is longer than [ShareBytes] and
+	// built here gives the memory away: Scratch is nil afterwards.
 	Scratch []byte
 
 	owed []Outlet
@@ -37,6 +38,11 @@ type Batch struct {
 func (b *Batch) Put(o Outlet, frame []byte) {
 	if o.Put(frame) {
 		b.owed = append(b.owed, o)
+	}
+	// The outlet may have kept the frame itself. Built over, it would carry the next
+	// frame, perhaps another user's, to this one.
+	if len(frame) > ShareBytes && cap(b.Scratch) > 0 && &frame[0] == &b.Scratch[:1][0] {
+		b.Scratch = nil
 	}
 }
 

@@ -174,4 +174,6 @@ type Stats struct {
 	Users    int // Users is how many uids have an owner.
 	Channels int // Channels is how many channels have a member or keep messages.
 	Members  int // Members is how many memberships there are.
+
+	ReplayBytes int64 // ReplayBytes is the memory of the messages that channels keep.
 }

@@ -25,7 +25,9 @@ type channel struct {
 	countTick *time.Timer // countTick sends the trailing member_count
 	countDue  bool
 	emptyTick *time.Timer // emptyTick ends a channel that became empty
-	keptBytes int
+	ageTick   *time.Timer // ageTick lets messages go that are too old to be replayed
+	ageDue    bool
+	charged   int // charged is what the engine counts for the ring
 }
 
 // place is a member as the fan-out sees it: all it needs stands in one line of memory.
@@ -45,6 +47,7 @@ type member struct {
 // join adds a session. The channel's mutex is held.
 func (ch *channel) join(b *engine.Batch, s *seat, out engine.Outlet, after uint64, confirm func(uint64, int)) *member {
 	ch.wake()
+	ch.watchAge()
 	m := &member{channel: ch, seat: s, at: len(ch.members)}
 	count := len(ch.members) + 1
 	confirm(ch.seq, count)
@@ -99,6 +102,7 @@ func (m *member) Publish(_ context.Context, b *engine.Batch, payload []byte) (in
 			b.Put(p.out, slot.frame)
 		}
 	}
+	ch.kept()
 	return len(ch.members) - 1, nil
 }
 

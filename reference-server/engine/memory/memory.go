@@ -29,8 +29,9 @@ type Engine struct {
 	rooms  [shards]channelShard
 
 	userCount, channelCount, memberCount atomic.Int64
-
-	idle idle
+	// idleCount counts the empty channels that are kept, replayBytes the memory of all
+	// messages that are.
+	idleCount, replayBytes atomic.Int64
 }
 
 var _ engine.Engine = (*Engine)(nil)
@@ -89,6 +90,8 @@ func (e *Engine) Stats() engine.Stats {
 		Users:    int(e.userCount.Load()),
 		Channels: int(e.channelCount.Load()),
 		Members:  int(e.memberCount.Load()),
+
+		ReplayBytes: e.replayBytes.Load(),
 	}
 }
 

@@ -1,17 +1,32 @@
 package memory
 
 import (
-	"sync/atomic"
 	"time"
 
 	"github.com/rtmkit/rtmkit/reference-server/engine"
 	"github.com/rtmkit/rtmkit/sdk/wire"
 )
 
-// ring holds the last messages of a channel, as encoded frames.
+// The bounds on what an engine keeps for those who come back, besides the limits on
+// each channel.
+const (
+	// maxReplayBytes bounds the messages of all channels together. A channel that sends
+	// above it gives up its own messages, oldest first, the new one at last.
+	maxReplayBytes = 64 << 20
+	// maxIdleChannels bounds the empty channels. Above it a channel goes with its last
+	// member.
+	maxIdleChannels = 16 << 10
+	// slotBytes is what a slot of a ring costs besides its frame.
+	slotBytes = 96
+)
+
+// ring holds the last messages of a channel, as encoded frames, in the slots from head
+// on.
 type ring struct {
 	slots []message
-	start int // start is the index of the oldest message once the ring is full
+	head  int
+	count int
+	bytes int // bytes is what the ring costs, memory for reuse included
 }
 
 type message struct {
@@ -21,15 +36,28 @@ type message struct {
 	frame []byte
 }
 
-// next returns the slot for the next message, its frame empty with room for reuse. It
-// takes the place of the oldest message once the ring holds limit messages.
+// at returns the i-th message, the oldest being the first.
+func (r *ring) at(i int) *message { return &r.slots[(r.head+i)%len(r.slots)] }
+
+// next returns the slot for the next message, its frame empty with room for reuse; the
+// caller builds the frame and calls keep. It takes the place of the oldest message once the ring holds limit messages.
 func (r *ring) next(limit int) *message {
-	if len(r.slots) < limit {
-		r.slots = append(r.slots, message{})
-		return &r.slots[len(r.slots)-1]
+	switch {
+	case r.count < len(r.slots):
+	case len(r.slots) < limit:
+		slots := make([]message, min(limit, max(1, 2*len(r.slots))))
+		for i := range r.count {
+			slots[i] = *r.at(i)
+		}
+		r.bytes += (len(slots) - len(r.slots)) * slotBytes
+		r.slots, r.head = slots, 0
+	default:
+		r.head = (r.head + 1) % len(r.slots)
+		r.count--
 	}
-	slot := &r.slots[r.start]
-	r.start = (r.start + 1) % limit
+	slot := r.at(r.count)
+	r.count++
+	r.bytes -= cap(slot.frame)
 	if len(slot.frame) > engine.ShareBytes {
 		// An outlet may still hold the long frame itself.
 		slot.frame = nil
@@ -38,11 +66,25 @@ func (r *ring) next(limit int) *message {
 	return slot
 }
 
+// keep counts the frame that has been built in the slot of the newest message.
+func (r *ring) keep() { r.bytes += cap(r.at(r.count - 1).frame) }
+
+// drop forgets the oldest message and its memory.
+func (r *ring) drop() {
+	r.bytes -= cap(r.at(0).frame)
+	*r.at(0) = message{}
+	r.head = (r.head + 1) % len(r.slots)
+	r.count--
+	if r.count == 0 {
+		*r = ring{}
+	}
+}
+
 // replay calls put for the messages behind after that are not older than oldest and
 // not from uid, oldest first.
 func (r *ring) replay(after uint64, oldest time.Time, uid string, put func(frame []byte)) {
-	for i := range r.slots {
-		m := &r.slots[(r.start+i)%len(r.slots)]
+	for i := range r.count {
+		m := r.at(i)
 		if m.seq > after && !m.at.Before(oldest) && m.from != uid {
 			put(m.frame)
 		}
@@ -51,29 +93,64 @@ func (r *ring) replay(after uint64, oldest time.Time, uid string, put func(frame
 
 // newest returns when the last message came; zero if there is none.
 func (r *ring) newest() time.Time {
-	if len(r.slots) == 0 {
+	if r.count == 0 {
 		return time.Time{}
 	}
-	return r.slots[(r.start+len(r.slots)-1)%len(r.slots)].at
+	return r.at(r.count - 1).at
 }
 
-func (r *ring) bytes() int {
-	n := 0
-	for i := range r.slots {
-		n += cap(r.slots[i].frame)
+// charge brings the engine's count of bytes in line with the channel's ring, which has
+// changed. The channel's mutex is held.
+func (ch *channel) charge() {
+	if n := ch.ring.bytes; n != ch.charged {
+		ch.engine.replayBytes.Add(int64(n - ch.charged))
+		ch.charged = n
 	}
-	return n
 }
 
-// The bounds on empty channels that are kept for those who come back. Above them a
-// channel goes with its last member.
-const (
-	maxIdleChannels = 16 << 10
-	maxIdleBytes    = 64 << 20
-)
+// kept takes note of a new message in the ring: others may have to go for it, and it
+// goes itself when it is too old to be replayed.
+func (ch *channel) kept() {
+	ch.ring.keep()
+	ch.charge()
+	for ch.ring.count > 0 && ch.engine.replayBytes.Load() > maxReplayBytes {
+		ch.ring.drop()
+		ch.charge()
+	}
+	ch.watchAge()
+}
 
-// idle counts the empty channels that are kept.
-type idle struct{ channels, bytes atomic.Int64 }
+// watchAge starts the timer that lets old messages go, unless it runs.
+func (ch *channel) watchAge() {
+	if ch.ageDue || ch.ring.count == 0 || ch.engine.closed.Load() {
+		return
+	}
+	ch.ageDue = true
+	replay := wire.Millis(ch.engine.limits.ReplayMS)
+	// Many go at once: a timer for each message would cost more than the message.
+	wait := max(replay-time.Since(ch.ring.at(0).at), 0) + replay/8
+	if ch.ageTick == nil {
+		ch.ageTick = time.AfterFunc(wait, ch.age)
+	} else {
+		ch.ageTick.Reset(wait)
+	}
+}
+
+// age drops the messages that are too old to be replayed.
+func (ch *channel) age() {
+	ch.mu.Lock()
+	defer ch.mu.Unlock()
+	if !ch.ageDue {
+		return
+	}
+	ch.ageDue = false
+	oldest := time.Now().Add(-wire.Millis(ch.engine.limits.ReplayMS))
+	for ch.ring.count > 0 && ch.ring.at(0).at.Before(oldest) {
+		ch.ring.drop()
+	}
+	ch.charge()
+	ch.watchAge()
+}
 
 // emptied ends the channel, or keeps it as long as its last message may be replayed.
 // The channel's mutex is held.
@@ -82,18 +159,11 @@ func (ch *channel) emptied() {
 	ch.stopTimers()
 	e := ch.engine
 	left := wire.Millis(e.limits.ReplayMS) - time.Since(ch.ring.newest())
-	if len(ch.ring.slots) == 0 || left <= 0 || e.closed.Load() {
+	if ch.ring.count == 0 || left <= 0 || e.closed.Load() || e.idleCount.Load() >= maxIdleChannels {
 		ch.remove()
 		return
 	}
-	size := ch.ring.bytes()
-	if e.idle.channels.Load() >= maxIdleChannels || e.idle.bytes.Load()+int64(size) > maxIdleBytes {
-		ch.remove()
-		return
-	}
-	e.idle.channels.Add(1)
-	e.idle.bytes.Add(int64(size))
-	ch.keptBytes = size
+	e.idleCount.Add(1)
 	var tick *time.Timer
 	tick = time.AfterFunc(left, func() {
 		ch.mu.Lock()
@@ -113,13 +183,14 @@ func (ch *channel) wake() {
 	}
 	ch.emptyTick.Stop()
 	ch.emptyTick = nil
-	ch.engine.idle.channels.Add(-1)
-	ch.engine.idle.bytes.Add(-int64(ch.keptBytes))
+	ch.engine.idleCount.Add(-1)
 }
 
 // remove takes the channel out of the directory. The channel's mutex is held.
 func (ch *channel) remove() {
 	ch.dead = true
+	ch.ring = ring{}
+	ch.charge()
 	shard := &ch.engine.rooms[ch.engine.shard(ch.key.name)]
 	shard.mu.Lock()
 	delete(shard.channels, ch.key)
@@ -132,5 +203,9 @@ func (ch *channel) stopTimers() {
 		ch.countTick.Stop()
 	}
 	ch.countDue = false
+	if ch.ageTick != nil {
+		ch.ageTick.Stop()
+	}
+	ch.ageDue = false
 	ch.wake()
 }
