@@ -38,6 +38,10 @@ type answer struct {
 	sent     bool // the request may have reached the server
 }
 
+// undecided reports whether the request failed in a way that leaves open whether
+// the server has acted on it.
+func (a answer) undecided() bool { return a.err != nil && a.sent && !saidByServer(a.err) }
+
 // line holds the calls of one timeout, oldest first.
 type line struct {
 	timeout     time.Duration

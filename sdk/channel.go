@@ -81,7 +81,7 @@ func (ch *Channel) Join(ctx context.Context) error {
 	c.channels[ch.id] = ch
 	encode := func(dst []byte, id uint64) []byte { return (&wire.ChannelJoin{ID: id, Channel: ch.id}).Append(dst) }
 	a := c.finish(ctx, s, op, encode, ch.joinAnswered, wire.JoinAlready)
-	if a.err != nil && a.sent && !saidByServer(a.err) {
+	if a.undecided() {
 		ch.abandon(s)
 	}
 	return a.err
@@ -103,7 +103,10 @@ func (ch *Channel) mayJoin() error {
 // joinAnswered takes the answer to a join, before the frames behind it are read.
 // The lock is held.
 func (ch *Channel) joinAnswered(a answer) {
-	if a.err != nil {
+	switch {
+	case a.undecided():
+		return // still joining for the others, until Join has taken it back
+	case a.err != nil:
 		ch.free()
 		return
 	}
@@ -121,18 +124,32 @@ func (ch *Channel) free() {
 	}
 }
 
-// abandon leaves on the server what a join without an answer may have joined.
+// abandon leaves on the server what a join without an answer may have joined. The
+// object keeps its place until the leave is on its way: a join of the same id that
+// overtook it would be undone by it.
 func (ch *Channel) abandon(s *session) {
 	c := ch.c
 	c.mu.Lock()
-	link := s.link
-	if link == nil || s.over.Load() || c.channels[ch.id] != nil {
-		c.mu.Unlock()
-		return // a resume leaves channels that it does not name
+	defer c.mu.Unlock()
+	if s.over.Load() {
+		return // the channels went with the session, and may be another one's by now
 	}
-	h := s.background(wire.KindChannelLeave, nil, ch.encodeLeave)
-	c.mu.Unlock()
-	_ = link.write(s.ctx, h.frame)
+	if s.outage == nil { // a resume leaves channels that it does not name
+		link := s.link
+		h := s.background(wire.KindChannelLeave, nil, ch.encodeLeave)
+		if link == nil {
+			// The new link is being handed over, and what is held may have gone out.
+			s.holdLocked(h.id, h.frame)
+		} else {
+			c.mu.Unlock()
+			_ = link.write(s.ctx, h.frame)
+			c.mu.Lock()
+		}
+	}
+	if !s.over.Load() {
+		ch.stay++
+		ch.free()
+	}
 }
 
 func (ch *Channel) encodeLeave(dst []byte, id uint64) []byte {
