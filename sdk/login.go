@@ -216,6 +216,7 @@ func (c *Client) logout(ctx context.Context) error {
 		c.setState(Disconnected, ReasonLogout)
 		return nil
 	}
+	s.leaving = true
 	var err error
 	if s.link != nil {
 		k := s.calls.make(wire.KindLogout)

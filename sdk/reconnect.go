@@ -41,10 +41,22 @@ func (s *session) run(link *conn) {
 		}
 		s.c.cfg.Logger.Info("rtm: link lost", "uid", s.uid, "code", e.code.String(), "cause", e.err)
 		s.lost(e)
+		if s.isLeaving() {
+			// A server closes behind its answer to a logout; a login now would bring the
+			// user back.
+			<-s.ctx.Done()
+			return
+		}
 		if link = s.reconnect(e, &p); link == nil {
 			return
 		}
 	}
+}
+
+func (s *session) isLeaving() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.leaving
 }
 
 // aborted ends the session if e is terminal.

@@ -35,6 +35,7 @@ type session struct {
 	held      []framed // requests that wait for a link, in order
 	heldBytes int
 	goodbye   wire.CloseCode
+	leaving   bool // Logout has begun and will end the session, whatever comes
 
 	// Of the reading goroutine, and between connections of the session's own.
 	peerSeq  uint64 // the last peer message received
