@@ -65,6 +65,9 @@ type Config struct {
 	Notes []string
 	// Progress is called after each spec that ran, one call at a time. Nil means that nobody looks.
 	Progress func(Progress)
+
+	// planted is a fault or tolerance between the suite and the subject, when the suite itself is judged.
+	planted *planted
 }
 
 // Progress tells how far a run is.

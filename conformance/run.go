@@ -32,6 +32,10 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 		cfg.Seed = time.Now().UnixNano()&(1<<31-1) + 1
 	}
 	env.Gate = judge.gate
+	defer cfg.planted.pull()
+	if err := cfg.planted.plantIn(env); err != nil {
+		return nil, err
+	}
 	result := cfg.result(env, server)
 	if err := judge.runSpecs(ctx, &cfg, env); err != nil {
 		return nil, err

@@ -1,0 +1,79 @@
+package conformance
+
+import (
+	"sync"
+
+	"github.com/rtmkit/rtmkit/conformance/faults"
+	"github.com/rtmkit/rtmkit/conformance/specs"
+)
+
+// planted is a fault or a tolerance that stands between the suite and the subject.
+type planted struct {
+	subject string
+	frames  faults.Plant
+	counter *faults.Counter
+
+	mu      sync.Mutex
+	proxies []*faults.Proxy
+}
+
+func plantFault(f faults.Fault) *planted {
+	return &planted{subject: f.Subject, frames: f.Plant, counter: new(faults.Counter)}
+}
+
+func plantTolerance(t faults.Tolerance) *planted {
+	return &planted{subject: t.Subject, frames: t.Plant, counter: new(faults.Counter)}
+}
+
+// plantIn puts it into the environment of a run, which has already seen the subject as it is.
+func (p *planted) plantIn(env *specs.Env) error {
+	if p == nil || p.frames == nil {
+		return nil
+	}
+	if p.subject == faults.Server {
+		proxy, err := p.proxy(env.Server, env)
+		if err != nil {
+			return err
+		}
+		env.Server, env.TLS = proxy.URL(), nil
+		return nil
+	}
+	create := env.NewClient
+	env.NewClient = func(options specs.ClientOptions) (specs.Client, error) {
+		proxy, err := p.proxy(options.URL, env)
+		if err != nil {
+			return nil, err
+		}
+		options.URL = proxy.URL()
+		return create(options)
+	}
+	return nil
+}
+
+func (p *planted) proxy(server string, env *specs.Env) (*faults.Proxy, error) {
+	config := env.TLS
+	if p.subject == faults.Client {
+		config = nil
+	}
+	proxy, err := faults.NewProxy(server, config, p.frames, p.counter)
+	if err != nil {
+		return nil, &SuiteError{err.Error()}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.proxies = append(p.proxies, proxy)
+	return proxy, nil
+}
+
+// pull ends everything that was put between.
+func (p *planted) pull() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, proxy := range p.proxies {
+		proxy.Close()
+	}
+	p.proxies = nil
+}
