@@ -40,9 +40,10 @@ type Frame struct {
 	Length uint64
 	// Payload is the unmasked content, nil for a frame that is too long to be looked at.
 	Payload []byte
-	// Kind and ID are those of the protocol's frame, for a whole text message that holds one; else "" and 0.
+	// Kind is that of the protocol's frame, for a whole text message that holds one, or "".
 	Kind string
-	ID   int64
+	// ID is the id of the request or answer, or 0.
+	ID int64
 
 	members map[string]json.RawMessage
 	// head and mask are as they came, so that an unchanged frame leaves as it was.
