@@ -66,6 +66,12 @@ type Config struct {
 	// Progress is called after each spec that ran, one call at a time. Nil means that nobody looks.
 	Progress func(Progress)
 
+	// Workers is how many parts of the run are judged at a time, each by a worker of StartWorker; most of the time of the
+	// suite is waiting. 0 or 1, or no StartWorker, means one after another in this process.
+	Workers int
+	// StartWorker starts a process that calls [Work] with this configuration.
+	StartWorker func(ctx context.Context) (*Worker, error)
+
 	// planted is a fault or tolerance between the suite and the subject, when the suite itself is judged.
 	planted *planted
 }

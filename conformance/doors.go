@@ -65,7 +65,7 @@ func Register(cfg *Config) {
 		specs.Register(env)
 		ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {
 			if judge != nil {
-				judge.hear(report, cfg.Progress, 0)
+				judge.take(specName(report), judge.read(report), cfg.Progress, 0)
 			}
 		})
 	})

@@ -45,7 +45,7 @@ func TestTheGinkgoDoorAddsTheSpecsToATreeOfOnesOwn(t *testing.T) {
 				cfg = quick(test.server)
 				cfg.Only = []string{"RTM-PEER-002"}
 			})
-			suite, reporter := configuration(1)
+			suite, reporter := configuration(1, nil)
 
 			if got := ginkgo.RunSpecs(failed{}, "mine", suite, reporter); got != test.want {
 				t.Errorf("the suite passed: %v, want %v\n%s", got, test.want, output.String())

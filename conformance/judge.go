@@ -32,12 +32,13 @@ type judge struct {
 // interrupted is the reason of what a run did not reach.
 const interrupted = "the run was interrupted"
 
-// finding is what one spec found about one requirement.
+// finding is what one spec found about one requirement. It travels from a worker to the run as JSON.
 type finding struct {
-	spec     reports.SpecResult
-	failure  specs.Failure
-	reason   string
-	duration time.Duration
+	ID       string             `json:"id"`
+	Spec     reports.SpecResult `json:"spec"`
+	Expected string             `json:"expected,omitempty"`
+	Observed string             `json:"observed,omitempty"`
+	Reason   string             `json:"reason,omitempty"`
 }
 
 func newJudge(ctx context.Context, chosen *selection, strict bool) *judge {
@@ -72,8 +73,7 @@ func (j *judge) gate(ids []string) *specs.Skipped {
 // blockedBy returns a requirement that failed or is blocked itself and that id cannot be judged without, or "".
 func (j *judge) blockedBy(id string) string {
 	for _, need := range j.catalogue.Get(id).Needs {
-		switch j.verdict(need) {
-		case reports.Fail, reports.Warn, reports.Info, reports.Blocked, reports.Error:
+		if isUnmet(j.verdict(need)) {
 			return need
 		}
 		if deeper := j.blockedBy(need); deeper != "" {
@@ -88,39 +88,50 @@ func (j *judge) verdict(id string) reports.Verdict {
 	defer j.mu.Unlock()
 	var verdicts []reports.Verdict
 	for _, finding := range j.findings[id] {
-		verdicts = append(verdicts, finding.spec.State)
+		verdicts = append(verdicts, finding.Spec.State)
 	}
 	return reports.Worst(verdicts...)
 }
 
-// hear takes the report of a spec, and tells of the progress if the spec ran or was blocked.
-func (j *judge) hear(report types.SpecReport, tell func(Progress), total int) {
-	ids := specs.IDs(report.Labels())
-	worst := reports.Pass
-	for _, id := range ids {
-		found := j.find(j.catalogue.Get(id), report)
-		worst = reports.Worst(worst, found.spec.State)
-		j.mu.Lock()
-		j.findings[id] = append(j.findings[id], found)
-		j.mu.Unlock()
+// read turns the report of a spec into what it found about each of its requirements that is judged.
+func (j *judge) read(report types.SpecReport) []finding {
+	var found []finding
+	for _, id := range specs.IDs(report.Labels()) {
+		if _, out := j.left[id]; !out {
+			found = append(found, j.find(j.catalogue.Get(id), report))
+		}
 	}
 	if report.State == types.SpecStateInterrupted {
 		// Ginkgo listens for signals too, whether or not the caller does.
 		j.interrupted = true
 	}
-	if worst == reports.NotSelected || worst == reports.NotDeclared || worst == reports.Undecided {
+	return found
+}
+
+// take keeps what a spec found, and tells of the progress if the spec ran or was blocked.
+func (j *judge) take(spec string, found []finding, tell func(Progress), total int) {
+	worst := reports.Pass
+	var ids []string
+	j.mu.Lock()
+	for _, f := range found {
+		ids = append(ids, f.ID)
+		worst = reports.Worst(worst, f.Spec.State)
+		j.findings[f.ID] = append(j.findings[f.ID], f)
+	}
+	j.mu.Unlock()
+	if len(found) == 0 || worst == reports.NotSelected || worst == reports.NotDeclared || worst == reports.Undecided {
 		return
 	}
 	j.done++
 	if tell != nil {
-		tell(Progress{Done: j.done, Total: max(total, j.done), IDs: ids, Spec: specName(report), Verdict: worst})
+		tell(Progress{Done: j.done, Total: max(total, j.done), IDs: ids, Spec: spec, Verdict: worst})
 	}
 }
 
 func (j *judge) find(r *catalogue.Requirement, report types.SpecReport) finding {
 	found := finding{
-		duration: report.RunTime,
-		spec: reports.SpecResult{
+		ID: r.ID,
+		Spec: reports.SpecResult{
 			Name:       specName(report),
 			Location:   location(report.LeafNodeLocation),
 			DurationNS: int64(report.RunTime),
@@ -130,32 +141,31 @@ func (j *judge) find(r *catalogue.Requirement, report types.SpecReport) finding 
 	for _, entry := range report.ReportEntries {
 		switch value := entry.GetRawValue().(type) {
 		case specs.Failure:
-			found.failure = specs.Failure{Expected: reports.Redact(value.Expected), Observed: reports.Redact(value.Observed)}
+			found.Expected, found.Observed = reports.Redact(value.Expected), reports.Redact(value.Observed)
 		case specs.Skipped:
 			skipped = &value
 		case []probe.Frame:
-			found.spec.Frames = frames(value, report.StartTime)
+			found.Spec.Frames = frames(value, report.StartTime)
 		}
 	}
 	switch {
 	case report.State == types.SpecStatePassed:
-		found.spec.State = reports.Pass
+		found.Spec.State = reports.Pass
+	case report.State == types.SpecStateFailed && found.Expected == "" && found.Observed == "":
+		found.Spec.State, found.Reason = reports.Error, "the spec failed without saying what it observed: "+report.FailureMessage()
 	case report.State == types.SpecStateFailed:
-		found.spec.State = j.violation(r.Level)
-		found.spec.Message = fmt.Sprintf("expected %s; observed %s", found.failure.Expected, found.failure.Observed)
-		if found.failure == (specs.Failure{}) {
-			found.spec.State, found.reason = reports.Error, "the spec failed without saying what it observed: "+report.FailureMessage()
-		}
+		found.Spec.State = j.violation(r.Level)
+		found.Spec.Message = fmt.Sprintf("expected %s; observed %s", found.Expected, found.Observed)
 	case skipped != nil:
-		found.spec.State, found.reason = reports.Verdict(skipped.Verdict), skipped.Reason
+		found.Spec.State, found.Reason = reports.Verdict(skipped.Verdict), skipped.Reason
 	case report.State == types.SpecStateSkipped, report.State == types.SpecStateInterrupted, report.State == types.SpecStatePending:
-		found.spec.State, found.reason = reports.NotSelected, interrupted
+		found.Spec.State, found.Reason = reports.NotSelected, interrupted
 	default:
-		found.spec.State = reports.Error
-		found.reason = fmt.Sprintf("the spec %s: %s %s", report.State, report.FailureMessage(), report.Failure.ForwardedPanic)
+		found.Spec.State = reports.Error
+		found.Reason = fmt.Sprintf("the spec %s: %s %s", report.State, report.FailureMessage(), report.Failure.ForwardedPanic)
 	}
-	if found.reason != "" && found.spec.State != reports.Pass {
-		found.spec.Message = found.reason
+	if found.Reason != "" {
+		found.Spec.Message = found.Reason
 	}
 	return found
 }

@@ -45,8 +45,8 @@ func TestASpecIsJudgedByItsStateAndTheLevelOfItsRequirement(t *testing.T) {
 		"interrupted while it was run": {"RTM-PEER-001", heard(types.SpecStateInterrupted, nil), reports.NotSelected, "interrupted", false},
 	} {
 		found := testJudge().find(catalogue.Embedded().Get(test.id), test.report)
-		if found.spec.State != test.want || !strings.Contains(found.spec.Message, test.say) || (len(found.spec.Frames) > 0) != test.wantsFrames {
-			t.Errorf("%s: found %+v, want %s with %q", name, found.spec, test.want, test.say)
+		if found.Spec.State != test.want || !strings.Contains(found.Spec.Message, test.say) || (len(found.Spec.Frames) > 0) != test.wantsFrames {
+			t.Errorf("%s: found %+v, want %s with %q", name, found.Spec, test.want, test.say)
 		}
 	}
 }
@@ -54,7 +54,7 @@ func TestASpecIsJudgedByItsStateAndTheLevelOfItsRequirement(t *testing.T) {
 func TestARequirementHasTheWorstVerdictOfItsSpecs(t *testing.T) {
 	judge := testJudge()
 	for _, state := range []types.SpecState{types.SpecStatePassed, types.SpecStateFailed, types.SpecStatePassed} {
-		judge.hear(heard(state, []string{"RTM-PEER-001"}, specs.Failure{Expected: "a", Observed: "b"}), nil, 0)
+		judge.take("", judge.read(heard(state, []string{"RTM-PEER-001"}, specs.Failure{Expected: "a", Observed: "b"})), nil, 0)
 	}
 	row := reports.RequirementResult{}
 	judge.sumUp(catalogue.Embedded().Get("RTM-PEER-001"), &row)
@@ -68,7 +68,7 @@ func TestWhatNeedsAFailedRequirementIsBlockedAndNamesIt(t *testing.T) {
 	if skip := judge.gate([]string{"RTM-PEER-003"}); skip != nil {
 		t.Errorf("nothing has failed and the spec is skipped: %+v", skip)
 	}
-	judge.hear(heard(types.SpecStateFailed, []string{"RTM-LOGIN-001"}, specs.Failure{Expected: "a", Observed: "b"}), nil, 0)
+	judge.take("", judge.read(heard(types.SpecStateFailed, []string{"RTM-LOGIN-001"}, specs.Failure{Expected: "a", Observed: "b"})), nil, 0)
 	for _, id := range []string{"RTM-PEER-001", "RTM-PEER-003", "RTM-LOGIN-012"} {
 		if skip := judge.gate([]string{id}); skip == nil || skip.Verdict != string(reports.Blocked) || !strings.Contains(skip.Reason, "RTM-") {
 			t.Errorf("%s: got %+v, want it blocked", id, skip)

@@ -25,13 +25,18 @@ type Spec struct {
 func Specs() ([]Spec, error) {
 	ginkgoTree.Lock()
 	defer ginkgoTree.Unlock()
+	return listSpecs()
+}
+
+// listSpecs is [Specs] for a caller that holds the tree.
+func listSpecs() ([]Spec, error) {
 	reset, err := ownTree()
 	if err != nil {
 		return nil, err
 	}
 	defer reset()
 	specs.Register(new(specs.Env))
-	suite, reporter := configuration(1)
+	suite, reporter := configuration(1, nil)
 	var list []Spec
 	for _, report := range ginkgo.PreviewSpecs("RTM conformance", suite, reporter).SpecReports {
 		if report.LeafNodeType == types.NodeTypeIt {

@@ -34,17 +34,21 @@ func (j *judge) sumUp(r *catalogue.Requirement, row *reports.RequirementResult) 
 		return
 	}
 	findings := j.findings[r.ID]
+	if len(findings) == 0 && (j.interrupted || j.run.Err() != nil) {
+		row.Verdict, row.Reason = reports.NotSelected, interrupted
+		return
+	}
 	if len(findings) == 0 {
 		row.Verdict, row.Reason = reports.NoSpec, "no spec verifies it yet"
 		return
 	}
 	row.Verdict = reports.Pass
 	for _, found := range findings {
-		row.Specs = append(row.Specs, found.spec)
-		row.DurationNS += int64(found.duration)
-		if worst := reports.Worst(row.Verdict, found.spec.State); worst != row.Verdict {
-			row.Verdict, row.Reason = worst, found.reason
-			row.Expected, row.Observed = found.failure.Expected, found.failure.Observed
+		row.Specs = append(row.Specs, found.Spec)
+		row.DurationNS += found.Spec.DurationNS
+		if worst := reports.Worst(row.Verdict, found.Spec.State); worst != row.Verdict {
+			row.Verdict, row.Reason = worst, found.Reason
+			row.Expected, row.Observed = found.Expected, found.Observed
 		}
 	}
 }

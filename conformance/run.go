@@ -37,7 +37,12 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 		return nil, err
 	}
 	result := cfg.result(env, server)
-	if err := judge.runSpecs(ctx, &cfg, env); err != nil {
+	if cfg.Workers > 1 && cfg.StartWorker != nil {
+		err = judge.runPool(ctx, &cfg, env)
+	} else {
+		err = judge.runAlone(ctx, &cfg, env)
+	}
+	if err != nil {
 		return nil, err
 	}
 	result.EndedAt = time.Now().UTC()
@@ -108,8 +113,18 @@ func (c *Config) identity(server reports.Identity) reports.Identity {
 	return server
 }
 
-// runSpecs lets Ginkgo run the specs and hears what they find.
-func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env) (err error) {
+// runAlone judges what is selected in this process.
+func (j *judge) runAlone(ctx context.Context, cfg *Config, env *specs.Env) error {
+	ids := j.wanted()
+	all, err := j.specsOf(ids)
+	if err != nil {
+		return err
+	}
+	return j.runSpecs(ctx, cfg, env, ids, func(spec string, found []finding) { j.take(spec, found, cfg.Progress, len(all)) })
+}
+
+// runSpecs lets Ginkgo run the specs of these requirements and tells what they find.
+func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env, ids []string, tell func(spec string, found []finding)) (err error) {
 	reset, err := ownTree()
 	if err != nil {
 		return err
@@ -122,17 +137,13 @@ func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env) (err 
 	}()
 
 	specs.Register(env)
-	suite, reporter := configuration(cfg.Seed)
-	total := 0
-	for _, spec := range ginkgo.PreviewSpecs("RTM conformance", suite, reporter).SpecReports {
-		if ids := specs.IDs(spec.Labels()); len(ids) > 0 && j.gate(ids) == nil {
-			total++
-		}
-	}
+	suite, reporter := configuration(cfg.Seed, ids)
 	ran := 0
 	ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {
 		ran++
-		j.hear(report, cfg.Progress, total)
+		if found := j.read(report); len(found) > 0 {
+			tell(specName(report), found)
+		}
 	})
 	ended := ginkgo.AroundNode(func(node context.Context) context.Context { return joined(node, ctx) })
 	ginkgo.RunSpecs(failed{}, "RTM conformance", suite, reporter, ended)

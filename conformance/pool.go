@@ -1,0 +1,245 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rtmkit/rtmkit/conformance/specs"
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// Worker is a process that runs [Work].
+type Worker struct {
+	// In is its standard input; closing it ends the worker.
+	In io.WriteCloser
+	// Out is its standard output.
+	Out io.Reader
+	// Stop ends the worker at once and waits until it is gone. It is called once.
+	Stop func()
+	// Diagnosis returns what the worker wrote to standard error, for the sentence about one that broke. It may be nil.
+	Diagnosis func() string
+}
+
+// pool does jobs in several workers at a time.
+type pool struct {
+	start func(ctx context.Context) (*Worker, error)
+	size  int
+}
+
+// batch is a job with what it must wait for.
+type batch struct {
+	job
+	// after are the batches that must have ended before this one begins.
+	after []*batch
+	// cost is the waiting time of its longest requirement; the long ones begin first.
+	cost time.Duration
+
+	done bool
+}
+
+// run does the batches, as many at a time as there are workers. Before a batch begins, prepare may complete its job;
+// tell hears of every spec and ended of every batch, one call at a time.
+func (p *pool) run(ctx context.Context, batches []*batch, prepare func(*batch), tell func(*batch, string, []finding), ended func(*batch, *jobDone)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var (
+		mu      sync.Mutex
+		changed = sync.NewCond(&mu)
+		left    = slices.Clone(batches)
+		workers sync.WaitGroup
+		first   error
+	)
+	broken := func(err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if first == nil {
+			first = err
+		}
+		cancel(err)
+		changed.Broadcast()
+	}
+	stop := context.AfterFunc(ctx, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		changed.Broadcast()
+	})
+	defer stop()
+	// next takes the first batch that need not wait any more; nil when none is left.
+	next := func() *batch {
+		mu.Lock()
+		defer mu.Unlock()
+		for {
+			if ctx.Err() != nil || len(left) == 0 {
+				return nil
+			}
+			i := slices.IndexFunc(left, func(b *batch) bool {
+				return !slices.ContainsFunc(b.after, func(earlier *batch) bool { return !earlier.done })
+			})
+			if i >= 0 {
+				b := left[i]
+				left = slices.Delete(left, i, i+1)
+				if prepare != nil {
+					prepare(b)
+				}
+				return b
+			}
+			changed.Wait()
+		}
+	}
+	for range min(p.size, len(batches)) {
+		workers.Go(func() {
+			var worker *Worker
+			defer func() {
+				if worker != nil {
+					_ = worker.In.Close()
+					worker.Stop()
+				}
+			}()
+			var lines *bufio.Scanner
+			for b := next(); b != nil; b = next() {
+				if worker == nil {
+					var err error
+					if worker, err = p.start(ctx); err != nil {
+						broken(err)
+						return
+					}
+					lines = bufio.NewScanner(worker.Out)
+					lines.Buffer(nil, maxJobBytes)
+				}
+				done, err := worker.do(b.job, lines, func(spec string, found []finding) {
+					mu.Lock()
+					defer mu.Unlock()
+					tell(b, spec, found)
+				})
+				if err != nil {
+					if ctx.Err() == nil {
+						broken(err)
+					}
+					return
+				}
+				mu.Lock()
+				b.done = true
+				ended(b, done)
+				changed.Broadcast()
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	return first
+}
+
+// do gives the worker a job and reads what it says until the job is done.
+func (w *Worker) do(next job, lines *bufio.Scanner, tell func(spec string, found []finding)) (*jobDone, error) {
+	text, err := json.Marshal(next)
+	if err != nil {
+		return nil, &SuiteError{err.Error()}
+	}
+	if _, err := w.In.Write(append(text, '\n')); err != nil {
+		return nil, w.gone(err)
+	}
+	for lines.Scan() {
+		var line said
+		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+			return nil, w.gone(err)
+		}
+		if line.Done != nil {
+			return line.Done, nil
+		}
+		tell(line.Spec, line.Found)
+	}
+	return nil, w.gone(lines.Err())
+}
+
+func (w *Worker) gone(err error) error {
+	problem := "a worker ended early"
+	if err != nil {
+		problem = fmt.Sprintf("a worker ended early (%v)", err)
+	}
+	if w.Diagnosis != nil {
+		problem += ": " + w.Diagnosis()
+	}
+	return &SuiteError{problem}
+}
+
+// runPool lets workers judge what is selected. Requirements that others need come first and together, those that wait
+// for a limit alone and the longest first, the rest in between.
+func (j *judge) runPool(ctx context.Context, cfg *Config, env *specs.Env) error {
+	ids := j.wanted()
+	all, err := j.specsOf(ids)
+	if err != nil {
+		return err
+	}
+	batches := plan(j.catalogue, ids, env, all, cfg.Workers, cfg.Seed)
+	pool := &pool{start: cfg.StartWorker, size: cfg.Workers}
+	total := 0
+	for _, spec := range all {
+		if slices.ContainsFunc(spec.IDs, func(id string) bool { _, out := j.left[id]; return !out }) {
+			total++
+		}
+	}
+	var problem error
+	err = pool.run(ctx, batches,
+		func(b *batch) { b.Limits, b.Seed, b.Unmet = env.Limits, cfg.Seed, j.unmet() },
+		func(_ *batch, spec string, found []finding) { j.take(spec, found, cfg.Progress, total) },
+		func(_ *batch, done *jobDone) {
+			switch {
+			case done.Unreachable != "" && problem == nil:
+				problem = &UnreachableError{Server: cfg.Server, Problem: done.Unreachable}
+			case done.Suite != "" && problem == nil:
+				problem = &SuiteError{done.Suite}
+			}
+		})
+	if ctx.Err() != nil {
+		j.interrupted = true
+		return nil
+	}
+	if err == nil {
+		err = problem
+	}
+	return err
+}
+
+// wanted are the ids that the selection does not leave out.
+func (j *judge) wanted() []string {
+	var ids []string
+	for _, id := range j.catalogue.IDs() {
+		if _, out := j.left[id]; !out {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// unmet are the requirements that are known to be unmet by now.
+func (j *judge) unmet() []string {
+	var ids []string
+	for id := range j.findings {
+		if isUnmet(j.verdict(id)) {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func isUnmet(v reports.Verdict) bool {
+	return v == reports.Fail || v == reports.Warn || v == reports.Info || v == reports.Blocked || v == reports.Error
+}
+
+// specsOf lists the specs that verify at least one of the ids.
+func (j *judge) specsOf(ids []string) ([]Spec, error) {
+	all, err := listSpecs()
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(s Spec) bool {
+		return !slices.ContainsFunc(s.IDs, func(id string) bool { return slices.Contains(ids, id) })
+	}), nil
+}

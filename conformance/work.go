@@ -1,0 +1,152 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/rtmkit/rtmkit/conformance/catalogue"
+	"github.com/rtmkit/rtmkit/conformance/faults"
+	"github.com/rtmkit/rtmkit/conformance/specs"
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// job is the part of a run that a worker does at a time: one JSON object in a line of its input.
+type job struct {
+	// IDs are the requirements to judge.
+	IDs []string `json:"ids"`
+	// Unmet are requirements that were already judged and not met.
+	Unmet []string `json:"unmet,omitempty"`
+	// Fault or Tolerance names what is planted between the suite and the subject.
+	Fault     string `json:"fault,omitempty"`
+	Tolerance string `json:"tolerance,omitempty"`
+	// Limits are what the server announced to whoever looked first.
+	Limits specs.Limits `json:"limits"`
+	// Seed orders the specs of the job.
+	Seed int64 `json:"seed"`
+	// SlowFactor stretches the budgets; 0 leaves those of the worker.
+	SlowFactor float64 `json:"slow_factor,omitempty"`
+}
+
+// said is one line of a worker's output: what a spec found, or how the job ended.
+type said struct {
+	Spec  string    `json:"spec,omitempty"`
+	Found []finding `json:"found,omitempty"`
+	Done  *jobDone  `json:"done,omitempty"`
+}
+
+// jobDone ends a job.
+type jobDone struct {
+	// Activations counts how often what was planted did something.
+	Activations int64 `json:"activations,omitempty"`
+	// Unreachable and Suite are the problems of an [*UnreachableError] and a [*SuiteError].
+	Unreachable string `json:"unreachable,omitempty"`
+	Suite       string `json:"suite,omitempty"`
+}
+
+// maxJobBytes bounds a line between a run and its worker. A flood of long frames in a trace is what makes one long.
+const maxJobBytes = 64 << 20
+
+// Work does jobs for a [Run] in another process until the input ends: that process has started this one as a
+// [Config.StartWorker] says, with the same configuration. What passes between the two is no protocol for others and
+// changes with the version. The error is a [*UsageError] for the configuration, or one of reading and writing.
+func Work(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
+	if err := cfg.check(); err != nil {
+		return err
+	}
+	write := func(line said) error {
+		text, err := json.Marshal(line)
+		if err == nil {
+			_, err = out.Write(append(text, '\n'))
+		}
+		return err
+	}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, maxJobBytes)
+	for lines.Scan() {
+		var next job
+		if err := json.Unmarshal(lines.Bytes(), &next); err != nil {
+			return fmt.Errorf("conformance: a job cannot be read: %w", err)
+		}
+		done := cfg.do(ctx, next, func(spec string, found []finding) { _ = write(said{Spec: spec, Found: found}) })
+		if err := write(said{Done: done}); err != nil {
+			return fmt.Errorf("conformance: a job's end cannot be told: %w", err)
+		}
+	}
+	return lines.Err()
+}
+
+// do does one job and tells what each spec found.
+func (c *Config) do(ctx context.Context, next job, tell func(spec string, found []finding)) *jobDone {
+	cfg := *c
+	cfg.Seed = next.Seed
+	if next.SlowFactor != 0 {
+		cfg.SlowFactor = next.SlowFactor
+	}
+	env := new(specs.Env)
+	cfg.fill(env)
+	env.Limits = next.Limits
+	err := cfg.plant(next)
+	if err == nil {
+		err = cfg.planted.plantIn(env)
+	}
+	if err == nil {
+		defer cfg.planted.pull()
+		judge := newJudge(ctx, onlyThese(next.IDs), cfg.Strict)
+		for _, id := range next.Unmet {
+			judge.findings[id] = []finding{{ID: id, Spec: reports.SpecResult{State: reports.Fail}}}
+		}
+		env.Gate = judge.gate
+		err = judge.runSpecs(ctx, &cfg, env, next.IDs, func(spec string, found []finding) {
+			judge.take(spec, found, nil, 0)
+			tell(spec, found)
+		})
+	}
+	done := new(jobDone)
+	if cfg.planted != nil {
+		done.Activations = cfg.planted.counter.Count()
+	}
+	var unreachable *UnreachableError
+	switch {
+	case errors.As(err, &unreachable):
+		done.Unreachable = unreachable.Problem
+	case err != nil:
+		done.Suite = strings.TrimPrefix(err.Error(), "conformance: ")
+	}
+	return done
+}
+
+// plant prepares what the job wants between the suite and the subject.
+func (c *Config) plant(next job) error {
+	if next.Fault != "" {
+		fault, err := faults.Get(next.Fault)
+		if err != nil {
+			return &SuiteError{err.Error()}
+		}
+		c.planted = plantFault(fault)
+	}
+	if next.Tolerance != "" {
+		i := slices.IndexFunc(faults.Tolerances(), func(t faults.Tolerance) bool { return t.Name == next.Tolerance })
+		if i < 0 {
+			return &SuiteError{fmt.Sprintf("there is no tolerance %q", next.Tolerance)}
+		}
+		c.planted = plantTolerance(faults.Tolerances()[i])
+	}
+	return nil
+}
+
+// onlyThese selects requirements that somebody else has chosen.
+func onlyThese(ids []string) *selection {
+	chosen := &selection{catalogue: catalogue.Embedded(), left: make(map[string]specs.Skipped)}
+	for _, r := range chosen.catalogue.Requirements {
+		if !slices.Contains(ids, r.ID) {
+			chosen.left[r.ID] = specs.Skipped{Verdict: string(reports.NotSelected), Reason: "another worker judges it"}
+		}
+	}
+	return chosen
+}
