@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"github.com/rtmkit/rtmkit/conformance"
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
-	"github.com/rtmkit/rtmkit/conformance/specs"
 	"github.com/rtmkit/rtmkit/reports"
 	"github.com/rtmkit/rtmkit/sdk/token"
 )
@@ -200,7 +200,7 @@ var shortLimits = []string{
 }
 
 // shortTimeouts are those of the SDK beside such a server.
-var shortTimeouts = specs.ClientTimeouts{Login: 1200 * time.Millisecond, Send: 1200 * time.Millisecond}
+var shortTimeouts = adapter.Timeouts{Login: 1200 * time.Millisecond, Send: 1200 * time.Millisecond}
 
 func startPair(ctx context.Context) (*pair, error) {
 	p := &pair{tokens: token.App{ID: randomHex(), Certificate: randomHex()}, other: randomHex()}

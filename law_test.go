@@ -29,6 +29,7 @@ var law = []struct {
 	{"conformance/catalogue", []string{module, "github.com/onsi", "github.com/gorilla"}, "the catalogue is data"},
 	{"conformance/probe", []string{module, "github.com/onsi"}, "the probe has its own encoder, so that a codec bug cannot hide"},
 	{"conformance/faults", []string{module, "github.com"}, "a fault must not lean on the codec of the pair that it breaks"},
+	{"conformance/adapter", []string{"github.com/onsi", module + "conformance", module + "reference-server", module + "loadgen"}, "a vendor serves a client with it and must not get the suite"},
 	{"conformance/faultnet", []string{module, "github.com"}, "a TCP proxy needs the standard library only"},
 	{"conformance/...", []string{module + "reference-server", module + "loadgen"}, "the suite must judge any server"},
 	{"loadgen/...", []string{module + "reference-server", module + "conformance", "github.com/onsi"}, "the generator must load any server"},

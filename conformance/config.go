@@ -5,7 +5,7 @@ import (
 	"crypto/tls"
 	"time"
 
-	"github.com/rtmkit/rtmkit/conformance/specs"
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/reports"
 	"github.com/rtmkit/rtmkit/sdk/token"
 )
@@ -32,11 +32,11 @@ type Config struct {
 	// Subjects say who is judged: "server", "client" or both. Empty means the server.
 	Subjects []string
 	// NewClient makes the client under test; nil means this project's own SDK.
-	NewClient specs.NewClient
+	NewClient adapter.NewClient
 	// Client names the client under test in the result; empty for this project's own SDK.
 	Client reports.Identity
 	// ClientTimeouts are the timeouts that the client under test has by its own; the zero values mean the API's.
-	ClientTimeouts specs.ClientTimeouts
+	ClientTimeouts adapter.Timeouts
 
 	// Profiles are those that the subject claims; empty means all that can be judged with this configuration.
 	Profiles []string

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/probe"
-	"github.com/rtmkit/rtmkit/conformance/specs"
 	"github.com/rtmkit/rtmkit/reports"
 )
 
@@ -121,11 +121,14 @@ func TestAFailureShowsFramesAndWordsInsteadOfGo(t *testing.T) {
 }
 
 // resending is a client that sends received messages again.
-type resending struct{ specs.Client }
+type resending struct{ adapter.Client }
 
-func (c resending) SendToPeer(ctx context.Context, peer string, message specs.Message) (bool, error) {
-	if !message.ServerReceivedAt().IsZero() {
-		message = c.NewText(message.Text())
+func (c resending) SendToPeer(ctx context.Context, peer string, message adapter.Message) (bool, error) {
+	if message != nil && !message.ServerReceivedAt().IsZero() {
+		var err error
+		if message, err = c.NewText(ctx, message.Text()); err != nil {
+			return false, err
+		}
 	}
 	return c.Client.SendToPeer(ctx, peer, message)
 }
@@ -134,8 +137,8 @@ func TestAClientThatSendsAReceivedMessageFailsExactlyThatRequirement(t *testing.
 	cfg := pair(startReference(t, shortLimits()))
 	cfg.Subjects = []string{"client"}
 	cfg.SlowAfter = 90 * time.Millisecond
-	cfg.NewClient = func(options specs.ClientOptions) (specs.Client, error) {
-		client, err := specs.NewSDKClient(options)
+	cfg.NewClient = func(ctx context.Context, options adapter.Options) (adapter.Client, error) {
+		client, err := adapter.NewSDK(ctx, options)
 		return resending{client}, err
 	}
 

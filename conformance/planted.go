@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"context"
 	"sync"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/faults"
 	"github.com/rtmkit/rtmkit/conformance/specs"
 )
@@ -39,13 +41,13 @@ func (p *planted) plantIn(env *specs.Env) error {
 		return nil
 	}
 	create := env.NewClient
-	env.NewClient = func(options specs.ClientOptions) (specs.Client, error) {
+	env.NewClient = func(ctx context.Context, options adapter.Options) (adapter.Client, error) {
 		proxy, err := p.proxy(options.URL, env)
 		if err != nil {
 			return nil, err
 		}
 		options.URL = proxy.URL()
-		return create(options)
+		return create(ctx, options)
 	}
 	return nil
 }

@@ -9,7 +9,7 @@ import (
 
 	refserver "github.com/rtmkit/rtmkit/reference-server"
 
-	"github.com/rtmkit/rtmkit/conformance/specs"
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/reports"
 	"github.com/rtmkit/rtmkit/sdk/token"
 	"github.com/rtmkit/rtmkit/sdk/wire"
@@ -63,7 +63,7 @@ func pair(server string) Config {
 	return Config{
 		Server: server, AppID: testApp, OtherAppID: strings.Repeat("0a", 16), TokenApp: certified,
 		Subjects:       []string{"server", "client"},
-		ClientTimeouts: specs.ClientTimeouts{Login: 1500 * time.Millisecond, Send: 1500 * time.Millisecond},
+		ClientTimeouts: adapter.Timeouts{Login: 1500 * time.Millisecond, Send: 1500 * time.Millisecond},
 	}
 }
 

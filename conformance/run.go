@@ -7,6 +7,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 	"github.com/rtmkit/rtmkit/conformance/specs"
@@ -77,7 +78,7 @@ func (c *Config) fill(env *specs.Env) {
 	env.SlowFactor, env.Repeat = c.SlowFactor, c.Repeat
 	env.Limits = specs.ReadLimits(probe.Object{})
 	if env.NewClient == nil {
-		env.NewClient = specs.NewSDKClient
+		env.NewClient = adapter.NewSDK
 	}
 	if env.Token == nil && c.TokenApp.Certificate != "" && c.TokenApp.ID == c.AppID {
 		env.Token = specs.MintFor(c.TokenApp)

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 )
 
@@ -29,7 +30,7 @@ func registerClientChannelObject(env *Env) {
 	It("is created locally and before login", Verifies("RTM-CHANNEL-051"), func(ctx SpecContext) {
 		alice := env.Client(ctx, "alice")
 
-		lobby := alice.NewChannel(env.Channel("lobby"))
+		lobby := alice.NewChannel(ctx, env.Channel("lobby"))
 
 		Observe("the id of the object", lobby.Channel.ID()).Is(env.Channel("lobby"))
 		Observe("the number of connections", alice.Tap.Links()).Is(0)
@@ -37,7 +38,7 @@ func registerClientChannelObject(env *Env) {
 	DescribeTable("is not created with a bad id", Verifies("RTM-CHANNEL-052"),
 		func(ctx SpecContext, id string) {
 			alice := env.Client(ctx, "alice")
-			_, err := alice.Client.NewChannel(id)
+			_, err := alice.Client.NewChannel(ctx, id)
 			Outcome{who: "alice", what: "createChannel", err: err}.Fails(1, "CREATE_CHANNEL_ERR_INVALID_ARGUMENT")
 		},
 		Entry("empty", ""), Entry("null", "null"), Entry("65 bytes", strings.Repeat("x", 65)), Entry("a mark outside the alphabet", "a*b"),
@@ -45,7 +46,7 @@ func registerClientChannelObject(env *Env) {
 	)
 	It("is another object when it is created again", Verifies("RTM-CHANNEL-053"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
-		first, second := alice.NewChannel(env.Channel("lobby")), alice.NewChannel(env.Channel("lobby"))
+		first, second := alice.NewChannel(ctx, env.Channel("lobby")), alice.NewChannel(ctx, env.Channel("lobby"))
 
 		first.Join(ctx).OK()
 
@@ -70,7 +71,7 @@ func registerClientMembership(env *Env) {
 		alice := env.LoginClient(ctx, "alice")
 		alice.JoinChannel(ctx, env.Channel("lobby"))
 
-		alice.NewChannel(env.Channel("lobby")).Join(ctx).Fails(202, "JOIN_CHANNEL_ERR_ALREADY_JOINED_CHANNEL_OF_SAME_ID")
+		alice.NewChannel(ctx, env.Channel("lobby")).Join(ctx).Fails(202, "JOIN_CHANNEL_ERR_ALREADY_JOINED_CHANNEL_OF_SAME_ID")
 	})
 	It("cannot be joined twice", Verifies("RTM-CHANNEL-056"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
@@ -80,15 +81,15 @@ func registerClientMembership(env *Env) {
 	})
 	It("must be joined for sending", Verifies("RTM-CHANNEL-057"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
-		alice.NewChannel(env.Channel("lobby")).SendText(ctx, "hi").Fails(5, "CHANNEL_MESSAGE_ERR_NOT_IN_CHANNEL")
+		alice.NewChannel(ctx, env.Channel("lobby")).SendText(ctx, "hi").Fails(5, "CHANNEL_MESSAGE_ERR_NOT_IN_CHANNEL")
 	})
 	It("must be joined for leaving", Verifies("RTM-CHANNEL-058"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
-		alice.NewChannel(env.Channel("lobby")).Leave(ctx).Fails(3, "LEAVE_CHANNEL_ERR_NOT_IN_CHANNEL")
+		alice.NewChannel(ctx, env.Channel("lobby")).Leave(ctx).Fails(3, "LEAVE_CHANNEL_ERR_NOT_IN_CHANNEL")
 	})
 	It("must be joined for the member list", Verifies("RTM-CHANNEL-059"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
-		_, listing := alice.NewChannel(env.Channel("lobby")).Members(ctx)
+		_, listing := alice.NewChannel(ctx, env.Channel("lobby")).Members(ctx)
 		listing.Fails(5, "GET_MEMBERS_ERR_NOT_IN_CHANNEL")
 	})
 	It("can be joined again after a leave", Verifies("RTM-CHANNEL-063"), func(ctx SpecContext) {
@@ -111,7 +112,7 @@ func registerClientMembership(env *Env) {
 	})
 	It("reports the server's refusal of a join and can be joined later", Verifies("RTM-CHANNEL-074"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
-		lobby := alice.NewChannel(env.Channel("lobby"))
+		lobby := alice.NewChannel(ctx, env.Channel("lobby"))
 		allow := alice.refuse(ctx, "channel.join", 7, "JOIN_CHANNEL_ERR_TOO_OFTEN")
 		lobby.Join(ctx).Fails(7, "JOIN_CHANNEL_ERR_TOO_OFTEN")
 		allow()
@@ -145,12 +146,12 @@ func registerClientChannelLimit(env *Env) {
 		alice := env.LoginClient(ctx, "alice")
 		alice.joinMany(ctx, channelsAtOnce)
 
-		alice.NewChannel(env.Channel("one more")).Join(ctx).Fails(5, exceedLimit)
+		alice.NewChannel(ctx, env.Channel("one more")).Join(ctx).Fails(5, exceedLimit)
 	})
 	It("does not count while it is not joined", Verifies("RTM-CHANNEL-061"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
 		for i := range channelsAtOnce + 5 {
-			alice.NewChannel(env.Channel(fmt.Sprintf("unjoined%d", i)))
+			alice.NewChannel(ctx, env.Channel(fmt.Sprintf("unjoined%d", i)))
 		}
 
 		alice.joinMany(ctx, channelsAtOnce)
@@ -160,7 +161,7 @@ func registerClientChannelLimit(env *Env) {
 		rooms := alice.joinMany(ctx, channelsAtOnce)
 		rooms[0].Leave(ctx).OK()
 
-		alice.NewChannel(env.Channel("one more")).Join(ctx).OK()
+		alice.NewChannel(ctx, env.Channel("one more")).Join(ctx).OK()
 	})
 }
 
@@ -172,10 +173,10 @@ func registerClientChannelMessage(env *Env) {
 
 		bob.SendChannel(ctx, lobby, "hi").OK()
 
-		event := alice.AwaitEvent(ctx, On(ChannelMessage))
+		event := alice.AwaitEvent(ctx, On(adapter.ChannelMessage))
 		ts, _ := alice.AwaitReceived(ctx, probe.Kind("channel.message")).Int("ts")
 		Observe("the text", event.Message.Text()).Is("hi")
-		Observe("the sender", event.UID).Is(bob.UID)
+		Observe("the sender", event.From).Is(bob.UID)
 		Observe("the channel", event.Channel).Is(lobby)
 		Observe("the server's time in Unix milliseconds", event.Message.ServerReceivedAt().UnixMilli()).Is(ts)
 	})
@@ -184,9 +185,9 @@ func registerClientChannelMessage(env *Env) {
 		bob, alice := env.LoginClient(ctx, "bob"), env.LoginClient(ctx, "alice")
 		alice.JoinChannel(ctx, id)
 
-		bob.JoinChannel(ctx, id).Send(ctx, bob.Client.NewRaw([]byte{0, 1, 255, 128}, "four bytes")).OK()
+		bob.JoinChannel(ctx, id).Send(ctx, bob.Raw(ctx, []byte{0, 1, 255, 128}, "four bytes")).OK()
 
-		event := alice.AwaitEvent(ctx, On(ChannelMessage))
+		event := alice.AwaitEvent(ctx, On(adapter.ChannelMessage))
 		Observe("the bytes", event.Message.Raw()).Is([]byte{0, 1, 255, 128})
 		Observe("the description", event.Message.Description()).Is("four bytes")
 	})
@@ -222,7 +223,7 @@ func registerClientChannelMessage(env *Env) {
 		silenced := alice.JoinChannel(ctx, first)
 		alice.JoinChannel(ctx, second)
 
-		silenced.Channel.RemoveAllListeners()
+		silenced.RemoveAllListeners(ctx)
 		bob.SendChannel(ctx, first, "unheard").OK()
 		bob.SendChannel(ctx, second, "heard").OK()
 
@@ -236,7 +237,7 @@ func registerClientChannelMessageRefused(env *Env) {
 		bob, alice := env.member(ctx, "bob", id), env.LoginClient(ctx, "alice")
 		lobby := alice.JoinChannel(ctx, id)
 		bob.SendChannel(ctx, id, "hi").OK()
-		received := alice.AwaitEvent(ctx, On(ChannelMessage)).Message
+		received := alice.AwaitEvent(ctx, On(adapter.ChannelMessage)).Message
 
 		lobby.Send(ctx, received).Fails(4, channelInvalidMessage)
 
@@ -244,12 +245,16 @@ func registerClientChannelMessageRefused(env *Env) {
 		Observe("the channel messages that the client put on the wire", Texts(alice.Sent("channel.send"))).Is([]string{"marker"})
 	})
 	DescribeTable("refuses messages above 32 KB", Verifies("RTM-CHANNEL-072"),
-		func(ctx SpecContext, message func(Client) Message) {
+		func(ctx SpecContext, message func(context.Context, *Subject) adapter.Message) {
 			alice := env.LoginClient(ctx, "alice")
-			alice.JoinChannel(ctx, env.Channel("lobby")).Send(ctx, message(alice.Client)).Fails(4, channelInvalidMessage)
+			alice.JoinChannel(ctx, env.Channel("lobby")).Send(ctx, message(ctx, alice)).Fails(4, channelInvalidMessage)
 		},
-		Entry("a text", func(c Client) Message { return c.NewText(strings.Repeat("x", messageBytes+1)) }),
-		Entry("raw bytes with their description", func(c Client) Message { return c.NewRaw(make([]byte, messageBytes), "x") }),
+		Entry("a text", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Text(ctx, strings.Repeat("x", messageBytes+1))
+		}),
+		Entry("raw bytes with their description", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Raw(ctx, make([]byte, messageBytes), "x")
+		}),
 	)
 }
 
@@ -263,16 +268,16 @@ func registerClientMembers(env *Env) {
 			_ = alice.Tap.Inject(probe.ToClient, fmt.Sprintf(`{"kind":%q,"channel":%q,"uid":%q}`, kind, id, carol))
 		}
 
-		heard := alice.UntilEvent(ctx, OnMember(MemberLeft, carol))
+		heard := alice.UntilEvent(ctx, OnMember(adapter.MemberLeft, carol))
 
-		Observe("the joins heard", Heard(MemberJoined, heard)).Is([]string{MemberJoined + " " + id + " " + carol})
-		Observe("the leaves heard", Heard(MemberLeft, heard)).Is([]string{MemberLeft + " " + id + " " + carol})
+		Observe("the joins heard", Heard(adapter.MemberJoined, heard)).Is([]string{adapter.MemberJoined + " " + id + " " + carol})
+		Observe("the leaves heard", Heard(adapter.MemberLeft, heard)).Is([]string{adapter.MemberLeft + " " + id + " " + carol})
 	})
 	It("tells how many members there are", Verifies("RTM-CHANNEL-068"), func(ctx SpecContext) {
 		id := env.Channel("lobby")
 		alice := env.LoginClient(ctx, "alice")
 		count := func(n int) EventMatcher {
-			return EventMatcher{fmt.Sprintf("%s %d", MemberCountUpdated, n), func(e Event) bool { return e.Kind == MemberCountUpdated && e.Count == n }}
+			return EventMatcher{fmt.Sprintf("%s %d", adapter.MemberCountUpdated, n), func(e adapter.Event) bool { return e.Kind == adapter.MemberCountUpdated && e.Count == n }}
 		}
 
 		alice.JoinChannel(ctx, id)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 	"github.com/rtmkit/rtmkit/sdk/token"
@@ -33,9 +34,9 @@ type Env struct {
 	// TokenApp is an app of the server with its certificate, for the profile tokens; the zero value when there is none.
 	TokenApp token.App
 	// NewClient makes a client under test; nil when only the server is judged.
-	NewClient NewClient
+	NewClient adapter.NewClient
 	// ClientTimeouts are the timeouts that the client under test has by its own.
-	ClientTimeouts ClientTimeouts
+	ClientTimeouts adapter.Timeouts
 	// Limits are what the server announced.
 	Limits Limits
 	// SlowFactor stretches every budget, for a subject or a machine that is slow; 0 means 1.
@@ -144,9 +145,9 @@ func (e *Env) Answer() time.Duration {
 func (e *Env) Within(limit string) time.Duration {
 	switch limit {
 	case "login":
-		return e.ClientTimeouts.login() + e.Answer()
+		return e.ClientTimeouts.OrDefaults().Login + e.Answer()
 	case "send":
-		return e.ClientTimeouts.send() + e.Answer()
+		return e.ClientTimeouts.OrDefaults().Send + e.Answer()
 	}
 	return e.Limits.Duration(limit) + e.Answer()
 }
@@ -158,9 +159,9 @@ func (e *Env) Cost(r *catalogue.Requirement) time.Duration {
 	case r.Budget == "":
 		return 0
 	case r.Budget == "login":
-		return e.ClientTimeouts.login()
+		return e.ClientTimeouts.OrDefaults().Login
 	case r.Budget == "send":
-		return e.ClientTimeouts.send()
+		return e.ClientTimeouts.OrDefaults().Send
 	case r.Budget == "members":
 		// A channel of this many members is a matter of connections; 10 ms for each is a fair guess of its cost.
 		return time.Duration(e.Limits.Number("members")) * 10 * time.Millisecond

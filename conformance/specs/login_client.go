@@ -9,6 +9,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 )
 
@@ -32,33 +33,33 @@ func RegisterLoginClient(env *Env) {
 }
 
 func registerCreation(env *Env) {
-	refused := func(appID string) {
+	refused := func(ctx context.Context, appID string) {
 		GinkgoHelper()
-		client, err := env.NewClient(ClientOptions{URL: env.Server, AppID: appID})
+		client, err := env.NewClient(ctx, adapter.Options{URL: env.Server, AppID: appID})
 		if err == nil {
 			_ = client.Close()
 		}
 		Outcome{who: "a client", what: "creation", err: err}.Fails(1, "CREATE_INSTANCE_ERR_INVALID_ARGUMENT")
 	}
 	DescribeTable("fails for an app id of the wrong length", Verifies("RTM-LOGIN-036"),
-		func(_ SpecContext, appID string) { refused(appID) },
+		func(ctx SpecContext, appID string) { refused(ctx, appID) },
 		Entry("31 characters", strings.Repeat("a", 31)), Entry("33 characters", strings.Repeat("a", 33)), Entry("none", ""),
 	)
 	DescribeTable("fails for an app id with a strange character", Verifies("RTM-LOGIN-037"),
-		func(_ SpecContext, character string) { refused(strings.Repeat("a", 31) + character) },
+		func(ctx SpecContext, character string) { refused(ctx, strings.Repeat("a", 31)+character) },
 		Entry("a space", " "), Entry("a mark", "-"), Entry("a control character", "\x01"), Entry("a letter with an accent", "é"),
 	)
 	It("opens no connection", Verifies("RTM-LOGIN-038"), func(ctx SpecContext) {
 		alice := env.Client(ctx, "alice")
 
-		Observe("the state of a new client", alice.Client.State()).Is("DISCONNECTED")
+		Observe("the state of a new client", alice.State(ctx)).Is("DISCONNECTED")
 		Observe("the number of connections", alice.Tap.Links()).Is(0)
 	})
 	It("gives clients that are independent", Verifies("RTM-LOGIN-039"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.LoginClient(ctx, "bob")
 		alice.Logout(ctx).OK()
 
-		Observe("the state of bob", bob.Client.State()).Is("CONNECTED")
+		Observe("the state of bob", bob.State(ctx)).Is("CONNECTED")
 		Observe("the states that bob's listeners heard", States(bob.Events())).Is([]string{stateConnecting, stateConnected})
 	})
 }
@@ -89,7 +90,7 @@ func registerClientLogin(env *Env) {
 		alice.AwaitEvent(ctx, OnState("CONNECTED", ""))
 
 		Observe("the states that the listeners heard", States(alice.Events())).Is([]string{stateConnecting, stateConnected})
-		Observe("the state", alice.Client.State()).Is("CONNECTED")
+		Observe("the state", alice.State(ctx)).Is("CONNECTED")
 	})
 	It("settles after its state event", Verifies("RTM-LOGIN-041"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
@@ -114,7 +115,7 @@ func registerClientLogin(env *Env) {
 		alice := env.Client(ctx, "alice")
 		alice.LoginAs(ctx, "null", "").Fails(3, loginInvalidArgument)
 
-		Observe("the state", alice.Client.State()).Is("DISCONNECTED")
+		Observe("the state", alice.State(ctx)).Is("DISCONNECTED")
 		alice.Login(ctx).OK()
 
 		Observe("the states that the listeners heard", States(alice.UntilEvent(ctx, OnState("CONNECTED", "")))).Is([]string{stateConnecting, stateConnected})
@@ -163,7 +164,7 @@ func registerClientLogin(env *Env) {
 
 			alice.LoginAs(ctx, env.UID(name), "").Fails(8, loginAlready)
 
-			Observe("the state", alice.Client.State()).Is("CONNECTED")
+			Observe("the state", alice.State(ctx)).Is("CONNECTED")
 		},
 		Entry("as the same user", "alice"), Entry("as another user", "bob"),
 	)
@@ -196,7 +197,7 @@ func registerClientLogout(env *Env) {
 		alice.Logout(ctx).OK()
 
 		alice.AwaitEvent(ctx, OnState("DISCONNECTED", "LOGOUT"))
-		Observe("the state", alice.Client.State()).Is("DISCONNECTED")
+		Observe("the state", alice.State(ctx)).Is("DISCONNECTED")
 	})
 	It("fails before a login", Verifies("RTM-LOGIN-050"), func(ctx SpecContext) {
 		env.Client(ctx, "alice").Logout(ctx).Fails(102, logoutNotLoggedIn)
@@ -226,7 +227,7 @@ func registerClientLogout(env *Env) {
 			Observe("that the logout returns before the login has ended", logout.Returned()).Is(false)
 			alice.injectError(login.ID, "login", 5, loginInvalidToken)
 			outcome := logout.Wait(ctx)
-			if failure := new(ClientError); errors.As(outcome.Err(), &failure) && failure.Code == 102 {
+			if failure := new(adapter.Error); errors.As(outcome.Err(), &failure) && failure.Code == 102 {
 				continue
 			}
 			outcome.Fails(5, loginInvalidToken)
@@ -269,7 +270,7 @@ func registerAborted(env *Env) {
 	It("is where an eviction leads", Verifies("RTM-LOGIN-054"), func(ctx SpecContext) {
 		alice := env.abortedClient(ctx)
 
-		Observe("the state", alice.Client.State()).Is("ABORTED")
+		Observe("the state", alice.State(ctx)).Is("ABORTED")
 	})
 	It("is not left by reconnecting", Verifies("RTM-LOGIN-055"), func(ctx SpecContext) {
 		alice := env.abortedClient(ctx)
@@ -284,12 +285,12 @@ func registerAborted(env *Env) {
 		alice.kick("REMOTE_LOGIN")
 		alice.AwaitEvent(ctx, OnState("ABORTED", "REMOTE_LOGIN"))
 
-		_, sending := alice.SendToPeer(ctx, env.UID("bob"), alice.Client.NewText("hi"))
+		_, sending := alice.SendToPeer(ctx, env.UID("bob"), alice.Text(ctx, "hi"))
 		sending.FailsAnyhow()
 		_, counting := alice.MemberCounts(ctx, env.Channel("lobby"))
 		counting.FailsAnyhow()
 		lobby.SendText(ctx, "hi").FailsAnyhow()
-		alice.NewChannel(env.Channel("hall")).Join(ctx).FailsAnyhow()
+		alice.NewChannel(ctx, env.Channel("hall")).Join(ctx).FailsAnyhow()
 		alice.RenewToken(ctx, "a token").FailsAnyhow()
 		alice.Login(ctx).Fails(8, loginAlready)
 	})
@@ -317,7 +318,7 @@ func (s *Subject) kick(reason string) {
 
 // needSession calls every operation that needs a session and gives each outcome, with the name of its code 102.
 func (s *Subject) needSession(ctx context.Context, lobby *Room, check func(Outcome, string)) {
-	_, sending := s.SendToPeer(ctx, s.env.UID("bob"), s.Client.NewText("hi"))
+	_, sending := s.SendToPeer(ctx, s.env.UID("bob"), s.Text(ctx, "hi"))
 	check(sending, "PEER_MESSAGE_ERR_USER_NOT_LOGGED_IN")
 	check(lobby.Join(ctx), "JOIN_CHANNEL_ERR_USER_NOT_LOGGED_IN")
 	check(lobby.SendText(ctx, "hi"), "CHANNEL_MESSAGE_ERR_USER_NOT_LOGGED_IN")
@@ -326,7 +327,7 @@ func (s *Subject) needSession(ctx context.Context, lobby *Room, check func(Outco
 func registerWithoutSession(env *Env) {
 	It("every operation fails with 102 and sends nothing", Verifies("RTM-LOGIN-059"), func(ctx SpecContext) {
 		alice := env.Client(ctx, "alice")
-		lobby := alice.NewChannel(env.Channel("lobby"))
+		lobby := alice.NewChannel(ctx, env.Channel("lobby"))
 		check := func(outcome Outcome, name string) { outcome.Fails(102, name) }
 
 		alice.needSession(ctx, lobby, check)
@@ -340,7 +341,7 @@ func registerWithoutSession(env *Env) {
 	})
 	It("sending and joining fail with 102 during CONNECTING", Verifies("RTM-LOGIN-060"), func(ctx SpecContext) {
 		alice := env.Client(ctx, "alice")
-		lobby := alice.NewChannel(env.Channel("lobby"))
+		lobby := alice.NewChannel(ctx, env.Channel("lobby"))
 		alice.Tap.Drop(probe.ToServer, probe.Kind("login"))
 		alice.BeginLogin(ctx, alice.UID, "")
 		alice.AwaitSent(ctx, probe.Kind("login"))
@@ -349,10 +350,10 @@ func registerWithoutSession(env *Env) {
 	})
 	It("an error names its operation", Verifies("RTM-LOGIN-062"), func(ctx SpecContext) {
 		alice := env.Client(ctx, "alice")
-		lobby := alice.NewChannel(env.Channel("lobby"))
+		lobby := alice.NewChannel(ctx, env.Channel("lobby"))
 		var operations []string
 		alice.needSession(ctx, lobby, func(outcome Outcome, _ string) {
-			failure := new(ClientError)
+			failure := new(adapter.Error)
 			_ = errors.As(outcome.Err(), &failure)
 			operations = append(operations, failure.Op)
 		})
@@ -364,12 +365,12 @@ func registerWithoutSession(env *Env) {
 func registerListeners(env *Env) {
 	It("run in the order of their registration", Verifies("RTM-LOGIN-065"), func(ctx SpecContext) {
 		alice := env.Client(ctx, "alice")
-		alice.Client.Listen("second", alice.events.put)
-		alice.Client.Listen("third", alice.events.put)
+		alice.Listen(ctx, "second", alice.events.put)
+		alice.Listen(ctx, "third", alice.events.put)
 
 		alice.Login(ctx).OK()
 
-		alice.AwaitEvent(ctx, EventMatcher{"the third listener's CONNECTED", func(e Event) bool { return e.Listener == "third" && e.State == "CONNECTED" }})
+		alice.AwaitEvent(ctx, EventMatcher{"the third listener's CONNECTED", func(e adapter.Event) bool { return e.Listener == "third" && e.State == "CONNECTED" }})
 		var order []string
 		for _, event := range alice.Events() {
 			order = append(order, event.State+" "+event.Listener)
@@ -384,18 +385,18 @@ func registerListeners(env *Env) {
 		alice.JoinChannel(ctx, lobby)
 		bob.Join(ctx, lobby).OK()
 
-		alice.Client.RemoveAllListeners()
+		alice.RemoveAllListeners(ctx)
 		bob.SendPeer(ctx, alice.UID, "unheard").OK()
 		bob.SendChannel(ctx, lobby, "heard").OK()
 
 		heard := alice.UntilEvent(ctx, OnText("heard"))
-		Observe("the peer messages heard", Heard(MessageFromPeer, heard)).IsEmpty()
+		Observe("the peer messages heard", Heard(adapter.MessageFromPeer, heard)).IsEmpty()
 	})
 	It("run one at a time and miss nothing", Verifies("RTM-LOGIN-067"), func(ctx SpecContext) {
 		const messages = 50
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
 		var inside, overlaps atomic.Int32
-		alice.Client.Listen("watch", func(event Event) {
+		alice.Listen(ctx, "watch", func(event adapter.Event) {
 			if inside.Add(1) > 1 {
 				overlaps.Add(1)
 			}
@@ -408,10 +409,10 @@ func registerListeners(env *Env) {
 		}
 		bob.SendPeer(ctx, alice.UID, "last").OK()
 
-		heard := alice.UntilEvent(ctx, EventMatcher{"the last message", func(e Event) bool {
+		heard := alice.UntilEvent(ctx, EventMatcher{"the last message", func(e adapter.Event) bool {
 			return e.Listener == "watch" && e.Message != nil && e.Message.Text() == "last"
 		}})
-		Observe("the number of calls, two listeners for each message", len(Heard(MessageFromPeer, heard))).Is(2 * (messages + 1))
+		Observe("the number of calls, two listeners for each message", len(Heard(adapter.MessageFromPeer, heard))).Is(2 * (messages + 1))
 		Observe("the calls at the same time", overlaps.Load()).Is(int32(0))
 	})
 }

@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 )
 
@@ -17,8 +18,8 @@ func RegisterTokenClient(env *Env) {
 
 			_ = alice.Tap.Inject(probe.ToClient, `{"kind":"token.will_expire","left_ms":30000}`)
 
-			alice.AwaitEvent(ctx, On(TokenWillExpire))
-			Observe("the state", alice.Client.State()).Is("CONNECTED")
+			alice.AwaitEvent(ctx, On(adapter.TokenWillExpire))
+			Observe("the state", alice.State(ctx)).Is("CONNECTED")
 		})
 		It("that ended leads to ABORTED", Verifies("RTM-TOKEN-025"), func(ctx SpecContext) {
 			alice := env.LoginClient(ctx, "alice")
@@ -26,8 +27,8 @@ func RegisterTokenClient(env *Env) {
 			alice.kick("TOKEN_EXPIRED")
 
 			heard := alice.UntilEvent(ctx, OnState("ABORTED", "TOKEN_EXPIRED"))
-			if len(Heard(TokenExpired, heard)) == 0 {
-				alice.AwaitEvent(ctx, On(TokenExpired))
+			if len(Heard(adapter.TokenExpired, heard)) == 0 {
+				alice.AwaitEvent(ctx, On(adapter.TokenExpired))
 			}
 		})
 		It("is renewed without a change of state", Verifies("RTM-TOKEN-026"), func(ctx SpecContext) {
@@ -63,8 +64,8 @@ func RegisterTokenClient(env *Env) {
 		It("found expired while reconnecting is told once", Verifies("RTM-TOKEN-029"), func(ctx SpecContext) {
 			alice, _ := env.expiredWhileReconnecting(ctx)
 
-			Observe("the state", alice.Client.State()).Is("RECONNECTING")
-			Observe("the times that the listeners heard of it", len(Heard(TokenExpired, alice.Events()))).Is(1)
+			Observe("the state", alice.State(ctx)).Is("RECONNECTING")
+			Observe("the times that the listeners heard of it", len(Heard(adapter.TokenExpired, alice.Events()))).Is(1)
 		})
 		It("renewed while reconnecting brings the client back", Verifies("RTM-TOKEN-030"), func(ctx SpecContext) {
 			alice, allow := env.expiredWhileReconnecting(ctx)
@@ -74,7 +75,7 @@ func RegisterTokenClient(env *Env) {
 			alice.Begin(ctx, "renewToken", env.Within("send"), func(ctx context.Context) error { return alice.Client.RenewToken(ctx, fresh) })
 
 			alice.AwaitEvent(ctx, OnState("CONNECTED", "LOGIN_SUCCESS"))
-			Observe("the times that the listeners heard of it", len(Heard(TokenExpired, alice.Events()))).Is(1)
+			Observe("the times that the listeners heard of it", len(Heard(adapter.TokenExpired, alice.Events()))).Is(1)
 		})
 	})
 }
@@ -88,6 +89,6 @@ func (e *Env) expiredWhileReconnecting(ctx context.Context) (client *Subject, al
 	alice.lose(ctx)
 	allow = alice.refuse(ctx, "login", 6, loginTokenExpired)
 	alice.Tap.Admit()
-	alice.AwaitEventWithin(ctx, e.Within("login"), On(TokenExpired))
+	alice.AwaitEventWithin(ctx, e.Within("login"), On(adapter.TokenExpired))
 	return alice, allow
 }

@@ -2,12 +2,14 @@ package specs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 )
 
@@ -28,7 +30,7 @@ func registerClientPeerReceipt(env *Env) {
 	It("resolves with true when the peer received it", Verifies("RTM-PEER-031"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
 
-		received, outcome := alice.SendToPeer(ctx, bob.UID, alice.Client.NewText("hi"))
+		received, outcome := alice.SendToPeer(ctx, bob.UID, alice.Text(ctx, "hi"))
 
 		outcome.OK()
 		Observe("hasPeerReceived", received).Is(true)
@@ -36,7 +38,7 @@ func registerClientPeerReceipt(env *Env) {
 	It("resolves with false when the server says so", Verifies("RTM-PEER-032"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
 		alice.Tap.Drop(probe.ToServer, probe.Kind("peer.send"))
-		sending, received := alice.BeginSendToPeer(ctx, env.UID("nobody"), alice.Client.NewText("hi"))
+		sending, received := alice.BeginSendToPeer(ctx, env.UID("nobody"), alice.Text(ctx, "hi"))
 
 		request := alice.AwaitSent(ctx, probe.Kind("peer.send"))
 		_ = alice.Tap.Inject(probe.ToClient, fmt.Sprintf(`{"kind":"peer.send.ok","id":%d,"received":false}`, request.ID))
@@ -46,7 +48,7 @@ func registerClientPeerReceipt(env *Env) {
 	})
 	It("can be sent again when it is one's own", Verifies("RTM-PEER-037"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
-		message := alice.Client.NewText("twice")
+		message := alice.Text(ctx, "twice")
 
 		for range 2 {
 			_, outcome := alice.SendToPeer(ctx, bob.UID, message)
@@ -61,7 +63,7 @@ func registerClientPeerReceipt(env *Env) {
 		const text = "Grüße, 中文, \U0001F469\u200d\U0001F680 \"quoted\" \\ \t\u2028 end"
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
 
-		_, outcome := alice.SendToPeer(ctx, bob.UID, alice.Client.NewText(text))
+		_, outcome := alice.SendToPeer(ctx, bob.UID, alice.Text(ctx, text))
 
 		outcome.OK()
 		got, _ := bob.Await(ctx, probe.Kind("peer.message")).Text("text")
@@ -71,7 +73,7 @@ func registerClientPeerReceipt(env *Env) {
 		alice := env.LoginClient(ctx, "alice")
 		alice.Tap.Drop(probe.ToServer, probe.Kind("peer.send"))
 
-		_, outcome := alice.SendToPeer(ctx, env.UID("bob"), alice.Client.NewText("hi"))
+		_, outcome := alice.SendToPeer(ctx, env.UID("bob"), alice.Text(ctx, "hi"))
 
 		outcome.Fails(2, "PEER_MESSAGE_ERR_TIMEOUT")
 	})
@@ -80,7 +82,7 @@ func registerClientPeerReceipt(env *Env) {
 			alice := env.LoginClient(ctx, "alice")
 			alice.refuse(ctx, "peer.send", code, name)
 
-			_, outcome := alice.SendToPeer(ctx, env.UID("bob"), alice.Client.NewText("hi"))
+			_, outcome := alice.SendToPeer(ctx, env.UID("bob"), alice.Text(ctx, "hi"))
 
 			outcome.Fails(code, name)
 		},
@@ -95,10 +97,10 @@ func registerClientPeerReceive(env *Env) {
 
 		bob.SendPeer(ctx, alice.UID, "hi").OK()
 
-		event := alice.AwaitEvent(ctx, On(MessageFromPeer))
+		event := alice.AwaitEvent(ctx, On(adapter.MessageFromPeer))
 		ts, _ := alice.AwaitReceived(ctx, probe.Kind("peer.message")).Int("ts")
 		Observe("the text", event.Message.Text()).Is("hi")
-		Observe("the sender", event.UID).Is(bob.UID)
+		Observe("the sender", event.From).Is(bob.UID)
 		Observe("the server's time in Unix milliseconds", event.Message.ServerReceivedAt().UnixMilli()).Is(ts)
 	})
 	It("arrives raw with its description", Verifies("RTM-PEER-034"), func(ctx SpecContext) {
@@ -106,7 +108,7 @@ func registerClientPeerReceive(env *Env) {
 
 		bob.Request(ctx, "peer.send", probe.F("to", alice.UID), probe.F("raw", "AAH/gA=="), probe.F("description", "four bytes")).OK()
 
-		event := alice.AwaitEvent(ctx, On(MessageFromPeer))
+		event := alice.AwaitEvent(ctx, On(adapter.MessageFromPeer))
 		Observe("the bytes", event.Message.Raw()).Is([]byte{0, 1, 255, 128})
 		Observe("the description", event.Message.Description()).Is("four bytes")
 	})
@@ -131,7 +133,7 @@ func registerClientPeerReceive(env *Env) {
 	It("is refused for sending once received", Verifies("RTM-PEER-036"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
 		bob.SendPeer(ctx, alice.UID, "hi").OK()
-		received := alice.AwaitEvent(ctx, On(MessageFromPeer)).Message
+		received := alice.AwaitEvent(ctx, On(adapter.MessageFromPeer)).Message
 
 		_, outcome := alice.SendToPeer(ctx, bob.UID, received)
 		outcome.Fails(7, peerInvalidMessage)
@@ -165,12 +167,12 @@ func (a *Actor) sendMany(to string, count int) []string {
 // sendMarker sends a message that must arrive: the barrier behind which anything sent before would have been seen.
 func (s *Subject) sendMarker(ctx context.Context, to *Actor) {
 	GinkgoHelper()
-	_, outcome := s.SendToPeer(ctx, to.UID, s.Client.NewText("marker"))
+	_, outcome := s.SendToPeer(ctx, to.UID, s.Text(ctx, "marker"))
 	outcome.OK()
 }
 
 // heardTexts returns the texts of the messages among events, in order.
-func heardTexts(heard []Event) []string {
+func heardTexts(heard []adapter.Event) []string {
 	texts := []string{}
 	for _, event := range heard {
 		if event.Message != nil {
@@ -181,38 +183,50 @@ func heardTexts(heard []Event) []string {
 }
 
 // textsOf returns the texts of the messages of one kind among events, in order.
-func textsOf(kind string, heard []Event) []string {
-	return heardTexts(slices.DeleteFunc(slices.Clone(heard), func(event Event) bool { return event.Kind != kind }))
+func textsOf(kind string, heard []adapter.Event) []string {
+	return heardTexts(slices.DeleteFunc(slices.Clone(heard), func(event adapter.Event) bool { return event.Kind != kind }))
 }
 
 func registerClientPeerRefused(env *Env) {
 	big := []any{
-		Entry("a text", func(c Client) Message { return c.NewText(strings.Repeat("x", messageBytes+1)) }),
-		Entry("a text of fewer characters than bytes", func(c Client) Message { return c.NewText(strings.Repeat("é", messageBytes/2) + "x") }),
-		Entry("raw bytes", func(c Client) Message { return c.NewRaw(make([]byte, messageBytes+1), "") }),
-		Entry("raw bytes with their description", func(c Client) Message { return c.NewRaw(make([]byte, messageBytes), "x") }),
+		Entry("a text", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Text(ctx, strings.Repeat("x", messageBytes+1))
+		}),
+		Entry("a text of fewer characters than bytes", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Text(ctx, strings.Repeat("é", messageBytes/2)+"x")
+		}),
+		Entry("raw bytes", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Raw(ctx, make([]byte, messageBytes+1), "")
+		}),
+		Entry("raw bytes with their description", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Raw(ctx, make([]byte, messageBytes), "x")
+		}),
 	}
 	DescribeTable("fails above 32 KB", append([]any{Verifies("RTM-PEER-038"),
-		func(ctx SpecContext, message func(Client) Message) {
+		func(ctx SpecContext, message func(context.Context, *Subject) adapter.Message) {
 			alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
-			_, outcome := alice.SendToPeer(ctx, bob.UID, message(alice.Client))
+			_, outcome := alice.SendToPeer(ctx, bob.UID, message(ctx, alice))
 			outcome.Fails(7, peerInvalidMessage)
 		}}, big...)...,
 	)
 	DescribeTable("works at exactly 32 KB", Verifies("RTM-PEER-039"),
-		func(ctx SpecContext, message func(Client) Message) {
+		func(ctx SpecContext, message func(context.Context, *Subject) adapter.Message) {
 			alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
-			received, outcome := alice.SendToPeer(ctx, bob.UID, message(alice.Client))
+			received, outcome := alice.SendToPeer(ctx, bob.UID, message(ctx, alice))
 			outcome.OK()
 			Observe("hasPeerReceived", received).Is(true)
 		},
-		Entry("a text", func(c Client) Message { return c.NewText(strings.Repeat("x", messageBytes)) }),
-		Entry("raw bytes with their description", func(c Client) Message { return c.NewRaw(make([]byte, messageBytes-4), "four") }),
+		Entry("a text", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Text(ctx, strings.Repeat("x", messageBytes))
+		}),
+		Entry("raw bytes with their description", func(ctx context.Context, s *Subject) adapter.Message {
+			return s.Raw(ctx, make([]byte, messageBytes-4), "four")
+		}),
 	)
 	DescribeTable("fails for a bad peer id", Verifies("RTM-PEER-040"),
 		func(ctx SpecContext, peer string) {
 			alice := env.LoginClient(ctx, "alice")
-			_, outcome := alice.SendToPeer(ctx, peer, alice.Client.NewText("hi"))
+			_, outcome := alice.SendToPeer(ctx, peer, alice.Text(ctx, "hi"))
 			outcome.Fails(6, peerInvalidUserID)
 		},
 		Entry("empty", ""), Entry("null", "null"), Entry("65 bytes", strings.Repeat("x", 65)), Entry("a mark outside the alphabet", "a*b"), Entry("a CJK character", "中"),
@@ -220,18 +234,17 @@ func registerClientPeerRefused(env *Env) {
 	It("fails with 102 for a bad peer id before login", Verifies("RTM-PEER-041"), func(ctx SpecContext) {
 		alice := env.Client(ctx, "alice")
 
-		_, outcome := alice.SendToPeer(ctx, "null", alice.Client.NewText("hi"))
+		_, outcome := alice.SendToPeer(ctx, "null", alice.Text(ctx, "hi"))
 
 		outcome.Fails(102, peerNotLoggedIn)
 	})
 	It("fails when it is no message", Verifies("RTM-PEER-042"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
-		nothing := alice.Client.NoMessage()
-		if nothing == nil {
+
+		_, outcome := alice.SendToPeer(ctx, bob.UID, nil)
+		if errors.Is(outcome.Err(), adapter.ErrUnsupported) {
 			env.cannotJudge("in the client's language everything that can be sent is a message")
 		}
-
-		_, outcome := alice.SendToPeer(ctx, bob.UID, nothing)
 		outcome.Fails(7, peerInvalidMessage)
 
 		alice.sendMarker(ctx, bob)
@@ -246,7 +259,7 @@ func registerClientPeerOutage(env *Env) {
 		alice.Tap.Cut()
 		// Its first attempt to connect shows that the client has noticed.
 		alice.awaitAttempts(ctx, 2)
-		sending, received := alice.BeginSendToPeer(ctx, bob.UID, alice.Client.NewText("from the outage"))
+		sending, received := alice.BeginSendToPeer(ctx, bob.UID, alice.Text(ctx, "from the outage"))
 		alice.Tap.Admit()
 
 		sending.Wait(ctx).OK()

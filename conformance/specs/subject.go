@@ -13,6 +13,7 @@ import (
 
 	"github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 )
 
@@ -25,7 +26,7 @@ type Subject struct {
 	// UID is the uid that the client logs in with.
 	UID string
 	// Client is the client under test.
-	Client Client
+	Client adapter.Client
 	// Tap is the second witness: what was really on the wire.
 	Tap *probe.Tap
 
@@ -39,7 +40,7 @@ type Announce map[string]int64
 
 // Client makes a client under test that is not logged in. Its listeners are registered, and it is released when the spec
 // ends.
-func (e *Env) Client(_ context.Context, name string, announce ...Announce) *Subject {
+func (e *Env) Client(ctx context.Context, name string, announce ...Announce) *Subject {
 	ginkgo.GinkgoHelper()
 	options := probe.TapOptions{Actor: name, TLS: e.TLS, Trace: e.Trace()}
 	if len(announce) > 0 {
@@ -50,14 +51,16 @@ func (e *Env) Client(_ context.Context, name string, announce ...Announce) *Subj
 		panic(fmt.Sprintf("specs: %v", err))
 	}
 	ginkgo.DeferCleanup(func() { _ = tap.Close() })
-	client, err := e.NewClient(ClientOptions{URL: tap.URL(), AppID: e.AppID, Timeouts: e.ClientTimeouts})
+	making, cancel := bounded(ctx, e.Answer())
+	defer cancel()
+	client, err := e.NewClient(making, adapter.Options{URL: tap.URL(), AppID: e.AppID, Timeouts: e.ClientTimeouts})
 	if err != nil {
 		fail(1, "a client can be created", err.Error())
 	}
 	ginkgo.DeferCleanup(func() { _ = client.Close() })
 	subject := &Subject{Name: name, UID: e.UID(name), Client: client, Tap: tap, env: e}
 	subject.events.init()
-	client.Listen("", subject.events.put)
+	subject.Listen(ctx, "", subject.events.put)
 	return subject
 }
 
@@ -86,6 +89,56 @@ func (e *Env) LoginClient(ctx context.Context, name string, announce ...Announce
 	return subject
 }
 
+// Listen registers another listener for every event of the client.
+func (s *Subject) Listen(ctx context.Context, name string, deliver func(adapter.Event)) {
+	ginkgo.GinkgoHelper()
+	s.local(ctx, "listen", func(ctx context.Context) error { return s.Client.Listen(ctx, name, deliver) })
+}
+
+// RemoveAllListeners removes the listeners of the client.
+func (s *Subject) RemoveAllListeners(ctx context.Context) {
+	ginkgo.GinkgoHelper()
+	s.local(ctx, "removeAllListeners", s.Client.RemoveAllListeners)
+}
+
+// State returns the connection state.
+func (s *Subject) State(ctx context.Context) (state string) {
+	ginkgo.GinkgoHelper()
+	s.local(ctx, "state", func(ctx context.Context) (err error) {
+		state, err = s.Client.State(ctx)
+		return err
+	})
+	return state
+}
+
+// Text makes a text message.
+func (s *Subject) Text(ctx context.Context, text string) (message adapter.Message) {
+	ginkgo.GinkgoHelper()
+	s.local(ctx, "createMessage", func(ctx context.Context) (err error) {
+		message, err = s.Client.NewText(ctx, text)
+		return err
+	})
+	return message
+}
+
+// Raw makes a raw message.
+func (s *Subject) Raw(ctx context.Context, raw []byte, description string) (message adapter.Message) {
+	ginkgo.GinkgoHelper()
+	s.local(ctx, "createMessage", func(ctx context.Context) (err error) {
+		message, err = s.Client.NewRaw(ctx, raw, description)
+		return err
+	})
+	return message
+}
+
+// local makes a call that sends nothing and must work.
+func (s *Subject) local(ctx context.Context, what string, call func(ctx context.Context) error) {
+	ginkgo.GinkgoHelper()
+	calling, cancel := bounded(ctx, s.env.Answer())
+	defer cancel()
+	Outcome{who: s.Name, what: what, err: call(calling)}.OK()
+}
+
 // Outcome is how a call of the client under test ended.
 type Outcome struct {
 	who, what string
@@ -110,7 +163,7 @@ func (o Outcome) Fails(code int, name string) {
 	if o.err == nil {
 		fail(1, expected, "it succeeds")
 	}
-	failure := new(ClientError)
+	failure := new(adapter.Error)
 	if !errors.As(o.err, &failure) {
 		fail(1, expected, "it fails with something that is no error of the API: "+o.err.Error())
 	}
@@ -122,7 +175,7 @@ func (o Outcome) Fails(code int, name string) {
 // FailsAnyhow asks for a failure of the API, whatever its code.
 func (o Outcome) FailsAnyhow() {
 	ginkgo.GinkgoHelper()
-	if failure := new(ClientError); !errors.As(o.err, &failure) {
+	if failure := new(adapter.Error); !errors.As(o.err, &failure) {
 		fail(1, fmt.Sprintf("%s of %s fails with an error of the API", o.what, o.who), "it ends with "+show(o.err))
 	}
 }
@@ -202,7 +255,7 @@ func (s *Subject) RenewToken(ctx context.Context, token string) Outcome {
 }
 
 // SendToPeer sends a message and returns hasPeerReceived with the outcome.
-func (s *Subject) SendToPeer(ctx context.Context, peer string, message Message) (received bool, outcome Outcome) {
+func (s *Subject) SendToPeer(ctx context.Context, peer string, message adapter.Message) (received bool, outcome Outcome) {
 	ginkgo.GinkgoHelper()
 	call, receipt := s.BeginSendToPeer(ctx, peer, message)
 	outcome = call.Wait(ctx)
@@ -210,7 +263,7 @@ func (s *Subject) SendToPeer(ctx context.Context, peer string, message Message) 
 }
 
 // BeginSendToPeer starts a send in the background; the receipt may be read once the call has returned.
-func (s *Subject) BeginSendToPeer(ctx context.Context, peer string, message Message) (*Call, *bool) {
+func (s *Subject) BeginSendToPeer(ctx context.Context, peer string, message adapter.Message) (*Call, *bool) {
 	receipt := new(bool)
 	return s.Begin(ctx, "sendMessageToPeer", s.env.Within("send"), func(ctx context.Context) error {
 		received, err := s.Client.SendToPeer(ctx, peer, message)
@@ -232,26 +285,27 @@ func (s *Subject) MemberCounts(ctx context.Context, channels ...string) (counts 
 // Room is a channel object of a client under test.
 type Room struct {
 	// Channel is the channel object.
-	Channel Channel
+	Channel adapter.Channel
 
 	subject *Subject
 }
 
 // NewChannel makes a channel object, which must work, with its listeners registered.
-func (s *Subject) NewChannel(id string) *Room {
+func (s *Subject) NewChannel(ctx context.Context, id string) *Room {
 	ginkgo.GinkgoHelper()
-	channel, err := s.Client.NewChannel(id)
-	if err != nil {
-		fail(1, fmt.Sprintf("%s can create a channel object for %q", s.Name, id), err.Error())
-	}
-	channel.Listen("", s.events.put)
-	return &Room{Channel: channel, subject: s}
+	room := &Room{subject: s}
+	s.local(ctx, "createChannel", func(ctx context.Context) (err error) {
+		room.Channel, err = s.Client.NewChannel(ctx, id)
+		return err
+	})
+	s.local(ctx, "listen", func(ctx context.Context) error { return room.Channel.Listen(ctx, "", s.events.put) })
+	return room
 }
 
 // JoinChannel makes a channel object and joins it, which must work.
 func (s *Subject) JoinChannel(ctx context.Context, id string) *Room {
 	ginkgo.GinkgoHelper()
-	room := s.NewChannel(id)
+	room := s.NewChannel(ctx, id)
 	room.Join(ctx).OK()
 	return room
 }
@@ -269,7 +323,7 @@ func (r *Room) Leave(ctx context.Context) Outcome {
 }
 
 // Send sends a message to the channel.
-func (r *Room) Send(ctx context.Context, message Message) Outcome {
+func (r *Room) Send(ctx context.Context, message adapter.Message) Outcome {
 	ginkgo.GinkgoHelper()
 	return r.subject.Do(ctx, "sendMessage", r.subject.env.Within("send"), func(ctx context.Context) error { return r.Channel.Send(ctx, message) })
 }
@@ -277,7 +331,13 @@ func (r *Room) Send(ctx context.Context, message Message) Outcome {
 // SendText sends a text to the channel.
 func (r *Room) SendText(ctx context.Context, text string) Outcome {
 	ginkgo.GinkgoHelper()
-	return r.Send(ctx, r.subject.Client.NewText(text))
+	return r.Send(ctx, r.subject.Text(ctx, text))
+}
+
+// RemoveAllListeners removes the listeners of the channel object.
+func (r *Room) RemoveAllListeners(ctx context.Context) {
+	ginkgo.GinkgoHelper()
+	r.subject.local(ctx, "removeAllListeners", r.Channel.RemoveAllListeners)
 }
 
 // Members asks for the members.
@@ -327,28 +387,28 @@ func (s *Subject) awaitWire(ctx context.Context, budget time.Duration, direction
 }
 
 // Events returns everything that the listeners got so far, in order.
-func (s *Subject) Events() []Event { return s.events.all() }
+func (s *Subject) Events() []adapter.Event { return s.events.all() }
 
 // AwaitEvent waits for the first event that matches and passes over everything older.
-func (s *Subject) AwaitEvent(ctx context.Context, matcher EventMatcher) Event {
+func (s *Subject) AwaitEvent(ctx context.Context, matcher EventMatcher) adapter.Event {
 	ginkgo.GinkgoHelper()
 	return s.AwaitEventWithin(ctx, s.env.Answer(), matcher)
 }
 
 // AwaitEventWithin waits for what may take longer than most.
-func (s *Subject) AwaitEventWithin(ctx context.Context, budget time.Duration, matcher EventMatcher) Event {
+func (s *Subject) AwaitEventWithin(ctx context.Context, budget time.Duration, matcher EventMatcher) adapter.Event {
 	ginkgo.GinkgoHelper()
 	found := s.untilEvent(ctx, budget, matcher)
 	return found[len(found)-1]
 }
 
 // UntilEvent waits for an event that matches and takes it and everything older, the match last.
-func (s *Subject) UntilEvent(ctx context.Context, matcher EventMatcher) []Event {
+func (s *Subject) UntilEvent(ctx context.Context, matcher EventMatcher) []adapter.Event {
 	ginkgo.GinkgoHelper()
 	return s.untilEvent(ctx, s.env.Answer(), matcher)
 }
 
-func (s *Subject) untilEvent(ctx context.Context, budget time.Duration, matcher EventMatcher) []Event {
+func (s *Subject) untilEvent(ctx context.Context, budget time.Duration, matcher EventMatcher) []adapter.Event {
 	ginkgo.GinkgoHelper()
 	waiting, cancel := bounded(ctx, budget)
 	defer cancel()
@@ -362,35 +422,35 @@ func (s *Subject) untilEvent(ctx context.Context, budget time.Duration, matcher 
 // EventMatcher picks events.
 type EventMatcher struct {
 	what  string
-	match func(Event) bool
+	match func(adapter.Event) bool
 }
 
 // On matches events of one kind.
 func On(kind string) EventMatcher {
-	return EventMatcher{kind, func(e Event) bool { return e.Kind == kind }}
+	return EventMatcher{kind, func(e adapter.Event) bool { return e.Kind == kind }}
 }
 
 // OnState matches a change to this state for this reason; an empty reason stands for any.
 func OnState(state, reason string) EventMatcher {
-	return EventMatcher{strings.TrimSpace(StateChanged + " " + state + " " + reason), func(e Event) bool {
-		return e.Kind == StateChanged && e.State == state && (reason == "" || e.Reason == reason)
+	return EventMatcher{strings.TrimSpace(adapter.StateChanged + " " + state + " " + reason), func(e adapter.Event) bool {
+		return e.Kind == adapter.StateChanged && e.State == state && (reason == "" || e.Reason == reason)
 	}}
 }
 
 // OnText matches a message with this text, from a peer or a channel.
 func OnText(text string) EventMatcher {
-	return EventMatcher{fmt.Sprintf("a message %q", text), func(e Event) bool {
+	return EventMatcher{fmt.Sprintf("a message %q", text), func(e adapter.Event) bool {
 		return e.Message != nil && e.Message.Text() == text
 	}}
 }
 
 // OnMember matches a member event about a user.
 func OnMember(kind, uid string) EventMatcher {
-	return EventMatcher{kind + " " + uid, func(e Event) bool { return e.Kind == kind && e.UID == uid }}
+	return EventMatcher{kind + " " + uid, func(e adapter.Event) bool { return e.Kind == kind && e.UID == uid }}
 }
 
 // Heard returns the events of one kind, as their words.
-func Heard(kind string, heard []Event) []string {
+func Heard(kind string, heard []adapter.Event) []string {
 	words := []string{}
 	for _, event := range heard {
 		if event.Kind == kind {
@@ -401,10 +461,10 @@ func Heard(kind string, heard []Event) []string {
 }
 
 // States returns the states and reasons of the state changes among events, such as "CONNECTED LOGIN_SUCCESS".
-func States(heard []Event) []string {
+func States(heard []adapter.Event) []string {
 	words := []string{}
 	for _, event := range heard {
-		if event.Kind == StateChanged {
+		if event.Kind == adapter.StateChanged {
 			words = append(words, event.State+" "+event.Reason)
 		}
 	}
@@ -415,13 +475,13 @@ func States(heard []Event) []string {
 type events struct {
 	mu      sync.Mutex
 	changed chan struct{}
-	list    []Event
+	list    []adapter.Event
 	taken   int
 }
 
 func (q *events) init() { q.changed = make(chan struct{}) }
 
-func (q *events) put(event Event) {
+func (q *events) put(event adapter.Event) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.list = append(q.list, event)
@@ -429,13 +489,13 @@ func (q *events) put(event Event) {
 	q.changed = make(chan struct{})
 }
 
-func (q *events) all() []Event {
+func (q *events) all() []adapter.Event {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return slices.Clone(q.list)
 }
 
-func (q *events) until(ctx context.Context, matcher EventMatcher) ([]Event, error) {
+func (q *events) until(ctx context.Context, matcher EventMatcher) ([]adapter.Event, error) {
 	for {
 		q.mu.Lock()
 		changed := q.changed

@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/probe"
 )
 
@@ -38,8 +39,8 @@ func registerClientFrames(env *Env) {
 		_ = alice.Tap.Inject(probe.ToClient, `{"kind":"presence.changed","uid":"bob"}`)
 		_ = alice.Tap.Inject(probe.ToClient, `{"kind":"token.will_expire","left_ms":30000,"colour":{"name":"blue"}}`)
 
-		alice.AwaitEvent(ctx, On(TokenWillExpire))
-		Observe("the state", alice.Client.State()).Is("CONNECTED")
+		alice.AwaitEvent(ctx, On(adapter.TokenWillExpire))
+		Observe("the state", alice.State(ctx)).Is("CONNECTED")
 	})
 	It("numbers its requests upwards", Verifies("RTM-TRANSPORT-070"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
@@ -57,10 +58,10 @@ func registerClientFrames(env *Env) {
 	})
 	It("takes answers in any order", Verifies("RTM-TRANSPORT-071"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob", WithoutAck())
-		slow, received := alice.BeginSendToPeer(ctx, bob.UID, alice.Client.NewText("slow"))
+		slow, received := alice.BeginSendToPeer(ctx, bob.UID, alice.Text(ctx, "slow"))
 		message := bob.Await(ctx, probe.Kind("peer.message"))
 
-		_, fast := alice.SendToPeer(ctx, env.UID("nobody"), alice.Client.NewText("fast"))
+		_, fast := alice.SendToPeer(ctx, env.UID("nobody"), alice.Text(ctx, "fast"))
 		fast.OK()
 
 		seq, _ := message.Int("seq")
@@ -83,7 +84,7 @@ func registerClientOutage(env *Env) {
 	It("that is long leads to RECONNECTING", Verifies("RTM-TRANSPORT-058"), func(ctx SpecContext) {
 		alice := env.lostClient(ctx)
 
-		Observe("the state", alice.Client.State()).Is("RECONNECTING")
+		Observe("the state", alice.State(ctx)).Is("RECONNECTING")
 		Observe("the states that the listeners heard", States(alice.Events())).Is([]string{stateConnecting, stateConnected, stateReconnecting})
 	})
 	It("ends in CONNECTED by itself", Verifies("RTM-TRANSPORT-059"), func(ctx SpecContext) {
@@ -98,7 +99,7 @@ func registerClientOutage(env *Env) {
 
 		alice.awaitAttempts(ctx, 5)
 
-		Observe("the state", alice.Client.State()).Is("RECONNECTING")
+		Observe("the state", alice.State(ctx)).Is("RECONNECTING")
 	})
 	It("can be ended by a logout", Verifies("RTM-TRANSPORT-065"), func(ctx SpecContext) {
 		alice := env.lostClient(ctx)
@@ -182,7 +183,7 @@ func registerClientReturn(env *Env) {
 		bob.Await(ctx, channelMessage(id, "back"))
 		alice.sendMarker(ctx, bob)
 
-		Observe("the joins and leaves heard", append(Heard(MemberJoined, alice.Events()), Heard(MemberLeft, alice.Events())...)).IsEmpty()
+		Observe("the joins and leaves heard", append(Heard(adapter.MemberJoined, alice.Events()), Heard(adapter.MemberLeft, alice.Events())...)).IsEmpty()
 	})
 	It("after the grace time joins the channels again", Verifies("RTM-TRANSPORT-063"), func(ctx SpecContext) {
 		id := env.Channel("lobby")
@@ -216,8 +217,8 @@ func registerClientReturn(env *Env) {
 		bob.SendChannel(ctx, id, "marker").OK()
 		alice.AwaitEvent(ctx, OnText("marker"))
 
-		Observe("the channel texts heard", textsOf(ChannelMessage, alice.Events())).Is([]string{"before", "channel 0", "channel 1", "channel 2", "marker"})
-		Observe("the peer texts heard", textsOf(MessageFromPeer, alice.Events())).Is([]string{"held"})
+		Observe("the channel texts heard", textsOf(adapter.ChannelMessage, alice.Events())).Is([]string{"before", "channel 0", "channel 1", "channel 2", "marker"})
+		Observe("the peer texts heard", textsOf(adapter.MessageFromPeer, alice.Events())).Is([]string{"held"})
 	})
 }
 
@@ -235,8 +236,8 @@ func registerClientClose(env *Env) {
 		// The server closes a connection with a bad frame with 4204.
 		_ = alice.Tap.Inject(probe.ToServer, "this is no frame")
 
-		alice.AwaitEvent(ctx, EventMatcher{"a state without a session", func(e Event) bool {
-			return e.Kind == StateChanged && (e.State == "ABORTED" || e.State == "DISCONNECTED")
+		alice.AwaitEvent(ctx, EventMatcher{"a state without a session", func(e adapter.Event) bool {
+			return e.Kind == adapter.StateChanged && (e.State == "ABORTED" || e.State == "DISCONNECTED")
 		}})
 		_ = alice.Logout(ctx).Err()
 		alice.Login(ctx).OK()
