@@ -22,8 +22,26 @@ type Conformance struct {
 	StartedAt time.Time `json:"started_at"`
 	// EndedAt is when the last spec ended.
 	EndedAt time.Time `json:"ended_at"`
+	// Set is the name of the frozen set of requirements that decides, such as
+	// "1.0"; empty when every requirement does. Requirements outside it are
+	// provisional.
+	Set string `json:"set,omitempty"`
 	// Subject is who was judged, as it named itself.
 	Subject Identity `json:"subject"`
+	// Client is the client's side where a client was judged against a server;
+	// nil otherwise.
+	Client *Identity `json:"client,omitempty"`
+	// Server is the server's side where a client was judged against a server;
+	// nil otherwise.
+	Server *Identity `json:"server,omitempty"`
+	// Claims are the profiles that the subject claims. None means that it made
+	// no claim and that everything was judged that could be.
+	Claims []string `json:"claims,omitempty"`
+	// Strict says that the violation of a SHOULD was a failure, and that a
+	// partial profile fails the run.
+	Strict bool `json:"strict,omitempty"`
+	// Repeats is how often every spec ran; zero and one both mean once.
+	Repeats int `json:"repeats,omitempty"`
 	// Limits are the numbers the server announced at login, by their wire
 	// names, such as "channels": 20 or "session_grace_ms": 1500.
 	Limits map[string]int64 `json:"limits,omitempty"`
@@ -61,6 +79,8 @@ type Identity struct {
 	Name string `json:"name"`
 	// Version is the program's own version.
 	Version string `json:"version,omitempty"`
+	// Language is the programming language of a client, in its own words.
+	Language string `json:"language,omitempty"`
 	// URL is where it was reached; empty for a client.
 	URL string `json:"url,omitempty"`
 }
@@ -103,6 +123,9 @@ type RequirementResult struct {
 	Text string `json:"text"`
 	// Source is where the sentence comes from: a clause, rule or page.
 	Source string `json:"source,omitempty"`
+	// Provisional says that the requirement is newer than the frozen set of the
+	// protocol version: it runs and is reported, but decides nothing.
+	Provisional bool `json:"provisional,omitempty"`
 	// Verdict is the worst verdict of the specs.
 	Verdict Verdict `json:"verdict"`
 	// Reason explains a verdict other than pass in one sentence, such as
@@ -112,8 +135,20 @@ type RequirementResult struct {
 	Expected string `json:"expected,omitempty"`
 	// Observed is what the subject did instead, in plain words.
 	Observed string `json:"observed,omitempty"`
+	// KnownFailure is the vendor's entry in the list of known failures; nil when
+	// there is none. The verdicts known-fail and stale-known-fail need one.
+	KnownFailure *KnownFailure `json:"known_failure,omitempty"`
+	// Faults are the names of the planted faults by which the suite proves that
+	// it catches a violation. A MUST that is judged and has none is a gap.
+	Faults []string `json:"faults,omitempty"`
 	// Specs are the specs that verify the requirement.
 	Specs []SpecResult `json:"specs,omitempty"`
+	// Wire is the file with the frames of the specs, relative to the report
+	// folder, such as "wire/RTM-PEER-002.jsonl"; empty when none were kept.
+	// [Write] makes the file and sets this field.
+	Wire string `json:"wire,omitempty"`
+	// WireSHA256 is the hex SHA-256 of that file.
+	WireSHA256 string `json:"wire_sha256,omitempty"`
 	// DurationNS is the time all specs took together, in nanoseconds.
 	DurationNS int64 `json:"duration_ns,omitempty"`
 	// BudgetNS is the longest a spec was allowed to wait for the subject, in
@@ -121,6 +156,21 @@ type RequirementResult struct {
 	BudgetNS int64 `json:"budget_ns,omitempty"`
 	// Repeat is the command that judges this requirement alone.
 	Repeat string `json:"repeat,omitempty"`
+}
+
+// KnownFailure is a failure that the vendor knows of and has listed.
+type KnownFailure struct {
+	// Reason says why the requirement is not met, in the vendor's words.
+	Reason string `json:"reason"`
+	// Issue is where the failure is tracked, as a URL or an id; empty when it
+	// is tracked nowhere.
+	Issue string `json:"issue,omitempty"`
+	// Until is the day from which the entry no longer counts, as 2006-01-02;
+	// empty when it has no end.
+	Until string `json:"until,omitempty"`
+	// Observed is what the entry says is observed; empty when the entry takes
+	// every failure of the requirement.
+	Observed string `json:"observed,omitempty"`
 }
 
 // SpecResult is the outcome of one spec.

@@ -22,7 +22,7 @@ func setTexts(v reflect.Value) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			switch name := v.Type().Field(i).Name; name {
-			case "Schema", "ID":
+			case "Schema", "ID", "Until", "Wire", "WireSHA256":
 			default:
 				setTexts(v.Field(i))
 			}

@@ -29,6 +29,8 @@ var published = []struct {
 	{"report.schema.json", ReportSchema, reflect.TypeFor[Report]()},
 	{"conformance.schema.json", ConformanceSchema, reflect.TypeFor[Conformance]()},
 	{"run.schema.json", LoadSchema, reflect.TypeFor[Load]()},
+	{"selftest.schema.json", SelftestSchema, reflect.TypeFor[Selftest]()},
+	{"grid.schema.json", GridSchema, reflect.TypeFor[Grid]()},
 }
 
 func TestSchemasFollowTheTypes(t *testing.T) {
@@ -162,6 +164,9 @@ var closedSets = map[reflect.Type][]any{
 	reflect.TypeFor[ProfileVerdict]():  words([]ProfileVerdict{Conformant, NotConformant, Partial, NoEvidence, ProfileNotDeclared}),
 	reflect.TypeFor[ValidityVerdict](): words([]ValidityVerdict{Valid, Degraded, Invalid}),
 	reflect.TypeFor[Direction]():       words([]Direction{Sent, Received}),
+	reflect.TypeFor[FaultKind]():       words([]FaultKind{FrameFault, LineFault}),
+	reflect.TypeFor[FaultOutcome]():    words(FaultOutcomes()),
+	reflect.TypeFor[CellVerdict]():     words(CellVerdicts()),
 }
 
 func words[T ~string](list []T) []any {
@@ -185,13 +190,13 @@ func (g *schemaMaker) define(t reflect.Type) {
 		if doc := g.docs[t.Name()+"."+f.Name]; doc != "" {
 			value["description"] = doc
 		}
-		switch {
-		case key == "schema" && t == reflect.TypeFor[Report]():
-			value["const"] = ReportSchema
-		case key == "schema" && t == reflect.TypeFor[Conformance]():
-			value["const"] = ConformanceSchema
-		case key == "schema":
-			value["const"] = LoadSchema
+		if key == "schema" {
+			value["const"] = LoadSchema // of its two parts, which are no roots
+			for _, p := range published {
+				if p.root == t {
+					value["const"] = p.schema
+				}
+			}
 		}
 		properties[key] = value
 		if !strings.HasPrefix(options, "omit") {
@@ -232,7 +237,7 @@ func (g *schemaMaker) value(t reflect.Type, key string) map[string]any {
 	if t.Kind() == reflect.Float64 {
 		kind = "number"
 	}
-	if slices.Contains([]string{"seed", "exit_code", "left", "right"}, key) {
+	if slices.Contains([]string{"seed", "exit_code", "want_exit", "got_exit", "left", "right"}, key) {
 		return map[string]any{"type": kind}
 	}
 	return map[string]any{"type": kind, "minimum": 0}

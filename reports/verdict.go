@@ -23,9 +23,20 @@ const (
 	NoSpec Verdict = "no-spec"
 	// Warn says that a SHOULD was violated. It gates in strict mode only.
 	Warn Verdict = "warn"
+	// KnownFail says that a MUST was violated and that the vendor had listed it
+	// as known, with a reason. It fails no run, but its profile is never more
+	// than partial.
+	KnownFail Verdict = "known-fail"
 	// Blocked says that a requirement this one needs failed, so that it could
 	// not be judged. It counts as not conformant, but is no failure of its own.
 	Blocked Verdict = "blocked"
+	// StaleKnownFail says that the vendor listed the requirement as a known
+	// failure and that it passes now, or fails in another way than listed. It
+	// is a failure of the run: the list has to be corrected.
+	StaleKnownFail Verdict = "stale-known-fail"
+	// Flaky says that the specs disagreed between repeats of the run. It is a
+	// failure of the run, because no single verdict can be believed.
+	Flaky Verdict = "flaky"
 	// Fail says that a MUST was violated.
 	Fail Verdict = "fail"
 	// Error says that the suite itself, or its environment, broke while
@@ -35,13 +46,23 @@ const (
 
 // Verdicts returns every verdict in the order of [Worst], the harmless first.
 func Verdicts() []Verdict {
-	return []Verdict{Pass, Info, Undecided, NotDeclared, NotSelected, NoSpec, Warn, Blocked, Fail, Error}
+	return []Verdict{Pass, Info, Undecided, NotDeclared, NotSelected, NoSpec, Warn, KnownFail, Blocked, StaleKnownFail, Flaky, Fail, Error}
 }
 
 // Judged reports whether the verdict is evidence about the subject: pass,
-// info, warn and fail are, every other verdict means that nothing was learned.
+// info, warn, known-fail, stale-known-fail, flaky and fail are, every other
+// verdict means that nothing was learned.
 func (v Verdict) Judged() bool {
-	return v == Pass || v == Info || v == Warn || v == Fail
+	switch v {
+	case Pass, Info, Warn, KnownFail, StaleKnownFail, Flaky, Fail:
+		return true
+	}
+	return false
+}
+
+// fails reports whether the verdict is a failure of the run by itself.
+func (v Verdict) fails() bool {
+	return v == Fail || v == Flaky || v == StaleKnownFail
 }
 
 // rank orders verdicts by gravity. A word that is no verdict is graver than
@@ -91,9 +112,11 @@ const (
 	// Conformant says that every MUST of the profile passed.
 	Conformant ProfileVerdict = "conformant"
 	// NotConformant says that at least one MUST of the profile failed, was
-	// blocked or could not be judged because of an error.
+	// flaky, was wrongly listed as a known failure, was blocked, or could not be
+	// judged because of an error.
 	NotConformant ProfileVerdict = "not conformant"
-	// Partial says that nothing failed, but not every MUST was judged.
+	// Partial says that nothing failed but what the vendor listed as known, and
+	// that not every MUST passed.
 	Partial ProfileVerdict = "partial"
 	// NoEvidence says that no requirement of the profile was judged. It is
 	// never green.
