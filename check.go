@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -66,16 +67,17 @@ func (c *checkCommand) Run(a *app) error {
 
 // judge runs the suite against a server of its own.
 func (c *checkCommand) judge(a *app, report *reports.Report) (exitCode, error) {
-	pair, err := startPair(a.ctx)
+	workers, _ := strconv.Atoi(defaultWorkers)
+	run := conformRunCommand{subjectFlags: subjectFlags{AppID: defaultAppID, SlowFactor: 1}, Seed: c.Seed, Workers: workers}
+	pair, err := run.open(a, pairCalls("off"))
 	if err != nil {
 		return exitOK, err
 	}
 	defer pair.stop()
-	cfg := conformance.Config{
-		AppID: defaultAppID, Seed: c.Seed, SuiteVersion: version, Command: a.command(),
-		Repeat: func(id string) string { return "rtmkit conform run --only " + id },
+	cfg, err := run.config(a, pair)
+	if err != nil {
+		return exitOK, err
 	}
-	pair.judge(&cfg)
 	result, err := judge(a, cfg)
 	code := exitCode(conformance.ExitCode(result, err))
 	if err != nil {

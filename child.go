@@ -9,8 +9,9 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/rtmkit/rtmkit/reports"
 )
 
 // readyLine is what `rtmkit serve` prints on standard output, once, when it
@@ -22,12 +23,14 @@ type readyLine struct {
 // child is a reference server in a process of its own, so that what is judged and
 // measured shares neither heap nor scheduler with what judges and measures it.
 type child struct {
-	url  string
-	pid  int
-	cmd  *exec.Cmd
-	hold io.Closer // the server ends when this is closed, by us or by our death
-	logs *tail
-	done chan struct{}
+	name  string
+	blame exitCode
+	url   string
+	pid   int
+	cmd   *exec.Cmd
+	hold  io.Closer // the server ends when this is closed, by us or by our death
+	logs  *tail
+	done  chan struct{}
 }
 
 // startChild starts `rtmkit serve` with args on a free port and waits until it is
@@ -38,26 +41,37 @@ func startChild(ctx context.Context, args ...string) (*child, error) {
 		return nil, fail(exitBroken, "cannot find the rtmkit binary to start its server: %w", err)
 	}
 	cmd := exec.Command(self, append([]string{"serve", "--addr", "127.0.0.1:0", "--until-stdin-closes"}, args...)...)
+	return startServer(ctx, cmd, "the reference server", exitBroken)
+}
+
+// readyWithin is how long a server may take to say that it is ready.
+const readyWithin = 30 * time.Second
+
+// startServer starts a server and waits until it says that it is ready. What it is
+// called and whose fault it is when it does not start, the caller knows.
+func startServer(ctx context.Context, cmd *exec.Cmd, name string, blame exitCode) (*child, error) {
 	// A Ctrl-C on the terminal must reach the server through us, after the report
 	// of what ran before it is closed.
 	cmd.SysProcAttr = ownGroup()
 	hold, err := cmd.StdinPipe()
 	if err != nil {
-		return nil, fail(exitBroken, "cannot start the reference server: %w", err)
+		return nil, fail(exitBroken, "cannot start %s: %w", name, err)
 	}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
-		return nil, fail(exitBroken, "cannot start the reference server: %w", err)
+		return nil, fail(exitBroken, "cannot start %s: %w", name, err)
 	}
 	logs := &tail{}
 	cmd.Stderr = logs
+	// A grandchild that keeps standard error open must not keep Wait from returning.
+	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
-		return nil, fail(exitBroken, "cannot start the reference server: %w", err)
+		return nil, fail(blame, "cannot start %s: %w", name, err)
 	}
-	c := &child{pid: cmd.Process.Pid, cmd: cmd, hold: hold, logs: logs, done: make(chan struct{})}
+	c := &child{name: name, blame: blame, pid: cmd.Process.Pid, cmd: cmd, hold: hold, logs: logs, done: make(chan struct{})}
 	lines := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(stdout).ReadString('\n')
+		line, _ := bufio.NewReader(io.LimitReader(stdout, 4096)).ReadString('\n')
 		lines <- line
 		io.Copy(io.Discard, stdout)
 		cmd.Wait()
@@ -68,36 +82,40 @@ func startChild(ctx context.Context, args ...string) (*child, error) {
 		var ready readyLine
 		if err := json.Unmarshal([]byte(line), &ready); err != nil || ready.Ready == "" {
 			c.stop()
-			return nil, fail(exitBroken, "the reference server did not start: %s", c.logs)
+			if line = strings.TrimSpace(line); line != "" {
+				return nil, fail(blame, "%s did not start: it printed %.100q instead of its ready line", name, reports.Redact(line))
+			}
+			return nil, fail(blame, "%s did not start: %s", name, c.logs)
 		}
 		c.url = ready.Ready
 		return c, nil
 	case <-ctx.Done():
 		c.stop()
 		return nil, context.Cause(ctx)
-	case <-time.After(10 * time.Second):
+	case <-time.After(readyWithin):
 		c.stop()
-		return nil, fail(exitBroken, "the reference server was not ready after 10 s: %s", c.logs)
+		return nil, fail(blame, "%s was not ready after %v: %s", name, readyWithin, c.logs)
 	}
 }
 
-// stop ends the server: politely first, so that it drains, then for good.
+// stop ends the server and whatever it has started: politely first, so that it
+// drains, then for good.
 func (c *child) stop() {
 	c.hold.Close()
-	c.cmd.Process.Signal(syscall.SIGTERM)
+	terminateGroup(c.pid)
 	select {
 	case <-c.done:
 	case <-time.After(3 * time.Second):
-		c.cmd.Process.Kill()
-		<-c.done
 	}
+	killGroup(c.pid)
+	<-c.done
 }
 
 // died tells, after the fact, whether the server ended before it was asked to.
 func (c *child) died() error {
 	select {
 	case <-c.done:
-		return fail(exitBroken, "the reference server ended early (%v): %s", c.cmd.ProcessState, c.logs)
+		return fail(c.blame, "%s ended early (%v): %s", c.name, c.cmd.ProcessState, c.logs)
 	default:
 		return nil
 	}
@@ -126,7 +144,7 @@ func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if text := strings.TrimSpace(string(t.kept)); text != "" {
-		return strings.ReplaceAll(text, "\n", " | ")
+		return reports.Redact(strings.ReplaceAll(text, "\n", " | "))
 	}
 	return "it wrote nothing to standard error"
 }

@@ -127,7 +127,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		kong.Description("Judges and measures real-time messaging servers and clients."),
 		kong.Writers(stdout, stderr),
 		kong.Exit(func(code int) { exited = code }),
-		kong.Vars(serveDefaults()), kong.Vars{"app_id": defaultAppID},
+		kong.Vars(serveDefaults()), kong.Vars{"app_id": defaultAppID, "workers": defaultWorkers},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
 	)
 	if err != nil {

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rtmkit/rtmkit/conformance/adapter"
+	"github.com/rtmkit/rtmkit/sdk/token"
+)
+
+// pair is the reference pair under test: the server in a child process, with short
+// waiting times, an app that needs tokens, and every other app open.
+type pair struct {
+	*child
+	tokens token.App
+	other  string
+	dir    string
+	calls  pairCalls
+}
+
+// shortLimits are the waiting times of a server that is judged: long enough for a
+// busy machine, short enough for an impatient person.
+var shortLimits = []string{
+	"--session-grace", "1500ms", "--reconnect-threshold", "400ms", "--ack-timeout", "1200ms",
+	"--ping-interval", "150ms", "--silence", "1300ms", "--login-timeout", "700ms", "--token-notice", "3s",
+	"--replay-window", "900ms", "--count-interval", "100ms", "--member-limit", "6", "--drain", "1s",
+}
+
+// shortTimeouts are those of the SDK beside such a server.
+var shortTimeouts = adapter.Timeouts{Login: 1200 * time.Millisecond, Send: 1200 * time.Millisecond}
+
+func startPair(ctx context.Context, calls pairCalls) (*pair, error) {
+	p := &pair{tokens: token.App{ID: randomHex(), Certificate: randomHex()}, other: randomHex(), calls: calls}
+	dir, err := os.MkdirTemp("", "rtmkit-")
+	if err != nil {
+		return nil, fail(exitBroken, "cannot make a temporary folder: %w", err)
+	}
+	p.dir = dir
+	apps := filepath.Join(dir, "apps.yaml")
+	text := fmt.Sprintf("apps:\n  - id: %q\n    certificate: %q\n", p.tokens.ID, p.tokens.Certificate)
+	if err := os.WriteFile(apps, []byte(text), 0o600); err != nil {
+		os.RemoveAll(dir)
+		return nil, fail(exitBroken, "cannot write the list of apps: %w", err)
+	}
+	args := append([]string{"--apps", apps, "--call-limits", string(calls), "--log-level", "warn"}, shortLimits...)
+	if p.child, err = startChild(ctx, args...); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *pair) stop() {
+	p.child.stop()
+	os.RemoveAll(p.dir)
+}
+
+// judge makes the pair the subject.
+func (p *pair) judge(s *subject) {
+	s.Server, s.OtherAppID = p.url, p.other
+	s.TokenAppID, s.Certificate = p.tokens.ID, p.tokens.Certificate
+	s.Subjects, s.Timeouts = []string{"server", "client"}, shortTimeouts
+	if p.calls == "off" {
+		s.notes = append(s.notes, "The server ran with its call limits off, so the profile call-limits is not judged.")
+	}
+	s.notes = append(s.notes, "The server announced short waiting times ("+strings.Join(shortLimits[:6], " ")+
+		" …), and the client's own timeouts were 1.2 s, by which every wait of the suite goes.")
+}
+
+func randomHex() string {
+	var b [16]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}

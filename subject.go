@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os/exec"
+)
+
+// defaultAppID is the app that specs and load use where none is given. Servers that
+// are open to every app take it.
+const defaultAppID = "0123456789abcdef0123456789abcdef"
+
+// subjectFlags say who is judged.
+type subjectFlags struct {
+	Server        string  `placeholder:"URL" help:"Server under test, ws:// or wss://; without it the reference pair is judged."`
+	ServerCommand string  `placeholder:"CMD" help:"Command that starts the server under test and prints {\"ready\":\"ws://…\"} when it accepts connections; it is ended by SIGTERM."`
+	AppID         string  `default:"${app_id}" placeholder:"ID" help:"App in which the specs log in."`
+	OtherAppID    string  `placeholder:"ID" help:"A second, open app of the server, for the profile apps."`
+	TokenCommand  string  `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
+	TokenAppID    string  `placeholder:"ID" help:"App with a certificate, for the profile tokens; the suite mints its tokens itself."`
+	TokenAppFile  string  `type:"existingfile" placeholder:"FILE" help:"File with the certificate of --token-app-id."`
+	SlowFactor    float64 `default:"1" placeholder:"X" help:"Stretch every waiting time, for a slow server or machine."`
+	tlsFlags
+}
+
+// subject is who is judged in this run, ready to be judged.
+type subject struct {
+	judging
+	notes []string
+	// stop ends what was started for it.
+	stop func()
+	// died tells whether a server that was started for it ended by itself.
+	died func() error
+}
+
+// pairCalls says whether the server of a reference pair enforces its call limits: on or off.
+type pairCalls string
+
+// open starts what has to be started, the reference pair if the flags name no server.
+func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
+	own := f.Server == "" && f.ServerCommand == ""
+	switch {
+	case own && (f.TokenCommand != "" || f.TokenAppID != "" || f.OtherAppID != ""):
+		return nil, fail(exitUsage, "--token-command, --token-app-id and --other-app-id belong to a --server; the reference pair has apps of its own")
+	case f.Server != "" && f.ServerCommand != "":
+		return nil, fail(exitUsage, "--server and --server-command exclude each other; give the one that fits")
+	case (f.TokenAppID == "") != (f.TokenAppFile == ""):
+		return nil, fail(exitUsage, "--token-app-id and --token-app-file go together; give both or neither")
+	}
+	s := &subject{stop: func() {}, died: func() error { return nil }}
+	s.judging = judging{
+		Server: f.Server, TLS: f.tlsFlags, AppID: f.AppID, OtherAppID: f.OtherAppID, TokenCommand: f.TokenCommand, SlowFactor: f.SlowFactor,
+	}
+	if f.TokenAppID != "" {
+		app, err := certificateFlags{AppID: f.TokenAppID, CertificateFile: f.TokenAppFile}.app()
+		if err != nil {
+			return nil, err
+		}
+		s.TokenAppID, s.Certificate = app.ID, app.Certificate
+	}
+	switch {
+	case own:
+		pair, err := startPair(a.ctx, calls)
+		if err != nil {
+			return nil, err
+		}
+		s.stop, s.died = pair.stop, pair.died
+		pair.judge(s)
+	case f.ServerCommand != "":
+		server, err := startServer(a.ctx, exec.Command("sh", "-c", f.ServerCommand), "the server of --server-command", exitUnreachable)
+		if err != nil {
+			return nil, err
+		}
+		s.stop, s.died, s.Server = server.stop, server.died, server.url
+	}
+	return s, nil
+}
+
+// words are the flags as one would type them again.
+func (f *subjectFlags) words() []string {
+	var words []string
+	flag := func(name, value string) {
+		if value != "" {
+			words = append(words, "--"+name, quoted(value))
+		}
+	}
+	flag("server", f.Server)
+	flag("server-command", f.ServerCommand)
+	if f.AppID != defaultAppID {
+		flag("app-id", f.AppID)
+	}
+	flag("other-app-id", f.OtherAppID)
+	flag("token-command", f.TokenCommand)
+	flag("token-app-id", f.TokenAppID)
+	flag("token-app-file", f.TokenAppFile)
+	flag("tls-ca", f.TLSCA)
+	if f.Insecure {
+		words = append(words, "--insecure")
+	}
+	return words
+}
