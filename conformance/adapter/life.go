@@ -1,0 +1,251 @@
+package adapter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// floodLines is how many lines an adapter may write after the last command that it was given.
+const floodLines = 1 << 16
+
+// life is one life of a program, from its start to its end.
+type life struct {
+	program *Program
+	body    *body
+	// turn is held while a command gets its number and its place in the queue, so that numbers grow in the order of lines.
+	turn  chan struct{}
+	queue chan []byte
+	// over is closed when the life is over for those who call; then end says why. read is closed when nothing more is read,
+	// written when nothing more is written.
+	over, read, written chan struct{}
+
+	mu      sync.Mutex
+	reason  error
+	seq     int64
+	unasked int
+	waiting map[int64]*asked
+	clients map[string]*remoteClient
+	rooms   map[string]*remoteChannel
+}
+
+// asked is a command without a reply.
+type asked struct {
+	cmd  string
+	into any        // where the ok goes, or nil
+	done chan error // what the reply meant
+	gone bool       // nobody waits any more
+}
+
+var errRestarted = &DownError{Deed: "was ended or started anew; this client is gone"}
+
+func newLife(p *Program, b *body) *life {
+	l := &life{
+		program: p, body: b, turn: make(chan struct{}, 1), queue: make(chan []byte, 64),
+		over: make(chan struct{}), read: make(chan struct{}), written: make(chan struct{}),
+		waiting: map[int64]*asked{}, clients: map[string]*remoteClient{}, rooms: map[string]*remoteChannel{},
+	}
+	go l.listen()
+	go l.speak()
+	return l
+}
+
+// end ends the life and tells whether the program ended by itself within the grace.
+func (l *life) end(grace time.Duration) (kindly bool) {
+	l.fall(errRestarted)
+	kindly = l.body.end(grace, l.read)
+	<-l.read
+	<-l.written
+	return kindly
+}
+
+// why returns why the life is over, or nil.
+func (l *life) why() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reason
+}
+
+// fall ends the life for those who call. The first reason stays.
+func (l *life) fall(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.reason == nil {
+		l.reason = reason
+		close(l.over)
+	}
+}
+
+func (l *life) stderr() string { return l.body.stderr.text(l.program.secrets.redact) }
+
+// breach makes the program broken for good, because of what it did, and returns the error. When the life is over already,
+// it is the reason of that.
+func (l *life) breach(deed string, line []byte) error {
+	if reason := l.why(); reason != nil {
+		return reason
+	}
+	l.body.kill()
+	// What it says about itself may come a little later than what it did.
+	within(l.body.drained, settling)
+	broken := &BrokenError{Deed: l.program.secrets.redact(deed), Stderr: l.stderr()}
+	if line != nil {
+		broken.Line = clipped(line, l.program.secrets.redact)
+	}
+	err := l.program.breaks(broken)
+	l.fall(err)
+	return err
+}
+
+// call gives the adapter a command and waits for its reply. The ok goes into into.
+func (l *life) call(ctx context.Context, c *command, into any) error {
+	patience := l.program.command.Patience
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
+	defer cancel()
+	began := time.Now()
+	question, err := l.ask(ctx, c, into)
+	if err != nil {
+		return l.gaveUp(ctx, c.Cmd, time.Since(began), err)
+	}
+	select {
+	case err := <-question.done:
+		return err
+	case <-l.over:
+	case <-ctx.Done():
+	}
+	l.mu.Lock()
+	question.gone = true
+	l.mu.Unlock()
+	select {
+	case err := <-question.done: // It came at the same moment.
+		return err
+	default:
+	}
+	if reason := l.why(); reason != nil {
+		return reason
+	}
+	return l.gaveUp(ctx, c.Cmd, time.Since(began), context.Cause(ctx))
+}
+
+var errSilent = errors.New("the adapter did not answer in time")
+
+// gaveUp returns the error of a call that ended without a reply. An adapter that was silent for as long as it was allowed
+// to is down; one whose caller lost interest is not.
+func (l *life) gaveUp(ctx context.Context, cmd string, waited time.Duration, err error) error {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return err
+	}
+	l.fall(&DownError{Deed: fmt.Sprintf("did not answer %s within %v", cmd, waited.Round(time.Millisecond)), Stderr: l.stderr()})
+	return l.why()
+}
+
+// ask gives a command its number and queues its line.
+func (l *life) ask(ctx context.Context, c *command, into any) (*asked, error) {
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-l.over:
+		return nil, l.why()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	l.mu.Lock()
+	c.Seq = l.seq + 1
+	l.mu.Unlock()
+	line, err := encode(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.Token != nil {
+		l.program.secrets.add(*c.Token)
+	}
+	question := &asked{cmd: c.Cmd, into: into, done: make(chan error, 1)}
+	l.mu.Lock()
+	if l.reason != nil {
+		l.mu.Unlock()
+		return nil, l.why()
+	}
+	l.seq, l.unasked = c.Seq, 0
+	l.waiting[c.Seq] = question
+	l.mu.Unlock()
+	select {
+	case l.queue <- line:
+		return question, nil
+	case <-l.over:
+		return nil, l.why()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
+
+// speak writes the queued lines.
+func (l *life) speak() {
+	defer close(l.written)
+	for {
+		select {
+		case line := <-l.queue:
+			for _, line := range l.rewrite(ToAdapter, line) {
+				if _, err := l.body.stdin.Write(append(line[:len(line):len(line)], '\n')); err != nil {
+					// One that ends closes its input too, and that shows where its output ends.
+					if !within(l.body.exited, settling) {
+						_ = l.breach("closed its standard input and went on running", nil)
+					}
+					return
+				}
+			}
+		case <-l.over:
+			return
+		}
+	}
+}
+
+func (l *life) rewrite(direction Direction, line []byte) [][]byte {
+	if rewrite := l.program.command.Rewrite; rewrite != nil {
+		return rewrite(direction, line)
+	}
+	return [][]byte{line}
+}
+
+// listen reads lines until there are no more. What comes when the life is over is read and left alone, so that a program
+// that still writes can end.
+func (l *life) listen() {
+	defer close(l.read)
+	from := newLines(l.body.stdout)
+	for {
+		line, err := from.next()
+		switch {
+		case l.why() != nil:
+			if err != nil && !errors.Is(err, errLongLine) {
+				return
+			}
+			continue
+		case errors.Is(err, errLongLine):
+			_ = l.breach("wrote a line that is longer than 1 MiB", line)
+			continue
+		case err != nil:
+			l.ended(line)
+			return
+		}
+		for _, line := range l.rewrite(ToSuite, line) {
+			if err := l.hear(line); err != nil {
+				_ = l.breach(err.Error(), line)
+				break
+			}
+		}
+	}
+}
+
+// ended finds out what it means that there is nothing more to read.
+func (l *life) ended(unfinished []byte) {
+	if !within(l.body.exited, settling) {
+		_ = l.breach("closed its standard output and went on running", unfinished)
+		return
+	}
+	within(l.body.drained, settling)
+	deed := fmt.Sprintf("ended while it was needed (%s)", l.body.outcome)
+	if len(unfinished) > 0 {
+		deed += ", in the middle of the line " + clipped(unfinished, l.program.secrets.redact)
+	}
+	l.fall(&DownError{Deed: deed, Stderr: l.stderr()})
+}
