@@ -50,14 +50,26 @@ type VerdictChange struct {
 	Base Verdict
 	// Head is the verdict of the head; empty when its catalogue lacks the id.
 	Head Verdict
+	// Provisional says that the requirement decides nothing in the head, so
+	// that its change is shown and is never a regression.
+	Provisional bool
 }
 
-// Worse reports whether the requirement held in the base and no longer holds
-// in the head, because it fails, is blocked or could not be judged.
+// Worse reports whether the requirement held in the base and no longer holds in
+// the head, because it fails, is flaky, is blocked or could not be judged. A
+// failure that the vendor lists as known is a regression all the same: to list
+// it excuses it, and does not undo it. A known failure that fails in another way
+// than listed is worse too; one that is stale because it passes now is not told
+// apart from that, because the list has to be corrected in both cases.
 func (v VerdictChange) Worse() bool {
+	if v.Provisional {
+		return false
+	}
 	held := v.Base == Pass || v.Base == Info || v.Base == Warn
 	switch v.Head {
-	case Fail, Error, Blocked:
+	case Fail, Flaky, StaleKnownFail:
+		return held || v.Base == "" || v.Base == KnownFail
+	case KnownFail, Error, Blocked:
 		return held || v.Base == ""
 	case Warn:
 		return v.Base == Pass || v.Base == Info
@@ -294,7 +306,7 @@ func verdictChanges(base, head *Conformance) []VerdictChange {
 	}
 	for i := range head.Requirements {
 		h := &head.Requirements[i]
-		change := VerdictChange{ID: h.ID, Text: h.Text, Head: h.Verdict}
+		change := VerdictChange{ID: h.ID, Text: h.Text, Head: h.Verdict, Provisional: h.Provisional}
 		if b := before[h.ID]; b != nil {
 			change.Base = b.Verdict
 		}

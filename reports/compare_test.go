@@ -118,10 +118,15 @@ func TestVerdictsGetWorseOnlyFromSomethingHeld(t *testing.T) {
 		worse      bool
 	}{
 		{Pass, Fail, true}, {Pass, Blocked, true}, {Pass, Error, true}, {Pass, Warn, true}, {Warn, Fail, true}, {"", Fail, true},
+		{Pass, KnownFail, true}, {KnownFail, Fail, true}, {KnownFail, StaleKnownFail, true}, {Pass, Flaky, true}, {"", KnownFail, true},
+		{KnownFail, Pass, false}, {Fail, KnownFail, false}, {Flaky, Pass, false}, {KnownFail, Blocked, false},
 		{Fail, Pass, false}, {Pass, NotSelected, false}, {Fail, Error, false}, {NotSelected, Fail, false}, {Fail, "", false}, {Fail, Blocked, false},
 	} {
 		if got := (VerdictChange{Base: c.base, Head: c.head}).Worse(); got != c.worse {
 			t.Errorf("%q to %q: worse is %v", c.base, c.head, got)
+		}
+		if (VerdictChange{Base: c.base, Head: c.head, Provisional: true}).Worse() {
+			t.Errorf("%q to %q is worse though it is provisional", c.base, c.head)
 		}
 	}
 }

@@ -42,7 +42,7 @@ func passingReport() *Report {
 func failingReport() *Report {
 	r := passingReport()
 	r.ExitCode = 1
-	r.Verdict = "Three requirements are violated."
+	r.Verdict = "Three requirements are violated, one is flaky and one is wrongly listed as known."
 	r.Conformance = failingConformance()
 	row := &r.Loads[0].Summary.Ledger[0]
 	row.DeliveredOnce, row.Lost, row.FalseReceipts, row.Duplicated = row.DeliveredOnce-3, 3, 2, 1
@@ -85,6 +85,8 @@ func passingConformance() *Conformance {
 			q.set(NotDeclared, "the subject does not claim the profile "+q.Profile)
 		case q.Level == May:
 			q.set(Undecided, "the sources leave this open")
+		case q.Level == Must:
+			q.Faults = []string{fmt.Sprintf("%s-fault-%d", f[0], i)}
 		}
 		c.Requirements = append(c.Requirements, q)
 	}
@@ -114,21 +116,7 @@ func (q *RequirementResult) set(v Verdict, reason string) {
 func (c *Conformance) judgeProfiles() {
 	c.Profiles = nil
 	for _, name := range []string{"core", "token", "order", "limits", "large", "attributes", "invitation"} {
-		p := ProfileResult{Name: name, Verdict: Conformant, Counts: map[Verdict]int{}}
-		for _, q := range c.Requirements {
-			if q.Profile == name {
-				p.Counts[q.Verdict]++
-			}
-		}
-		switch {
-		case p.Counts[Fail]+p.Counts[Error] > 0:
-			p.Verdict = NotConformant
-		case p.Counts[NotSelected] > 0 || len(p.Counts) == 0:
-			p.Verdict = NoEvidence
-		case p.Counts[NotDeclared] > 0:
-			p.Verdict = ProfileNotDeclared
-		}
-		c.Profiles = append(c.Profiles, p)
+		c.Profiles = append(c.Profiles, NewProfile(name, c.Requirements))
 	}
 }
 
@@ -171,6 +159,24 @@ func failingConformance() *Conformance {
 	e := at("RTM-TRANSPORT-007")
 	e.set(Error, "the proxy between client and server could not listen: address already in use")
 	at("RTM-TRANSPORT-013").set(NoSpec, "no spec verifies it yet")
+	k := at("RTM-CHANNEL-012")
+	k.set(KnownFail, "")
+	k.Expected, k.Observed = "the sender does not get its own message", "it got it"
+	k.KnownFailure = &KnownFailure{Reason: "The echo is filtered in the next major version", Issue: "https://tracker.example/123", Until: "2026-12-31", Observed: "it got it"}
+	k.Specs[0].Frames = frames(`carol <- {"kind":"channel.message","channel":"room","from":"carol"}`)
+	st := at("RTM-PEER-005")
+	st.set(StaleKnownFail, "listed as a known failure, but it passes now; remove the entry")
+	st.KnownFailure = &KnownFailure{Reason: "Receipts were lost on reconnect", Issue: "ACME-77"}
+	fl := at("RTM-PRESENCE-002")
+	fl.set(Flaky, "passed 4 of 5 repeats")
+	fl.Expected, fl.Observed = "member.left within 2 s", "nothing within 2 s in repeat 3"
+	at("RTM-PEER-016").Provisional = true
+	pr := at("RTM-PEER-014")
+	pr.set(Fail, "")
+	pr.Provisional, pr.Expected, pr.Observed = true, "the text may hold U+0000", "the message was refused"
+	at("RTM-LOGIN-003").Faults, at("RTM-CHANNEL-002").Faults = nil, nil
+	c.Claims, c.Set, c.Strict, c.Repeats = []string{"core", "order"}, "1.0", true, 5
+	c.Client, c.Server = &Identity{Kind: "client", Name: "example-sdk", Version: "2.3.1", Language: "kotlin"}, &Identity{Kind: "server", Name: "rtmkit reference", Version: "0.2.0", URL: "ws://127.0.0.1:41233/rtm/v1"}
 	i := at("RTM-PEER-017")
 	i.Verdict, i.Reason = Info, "the server refuses an empty text, which it may"
 	c.judgeProfiles()
@@ -279,7 +285,7 @@ func smallReport() *Report {
 	var rows []RequirementResult
 	for _, q := range r.Conformance.Requirements {
 		switch q.ID {
-		case "RTM-LOGIN-001", "RTM-LOGIN-013", "RTM-LOGIN-019", "RTM-TOKEN-001", "RTM-PEER-002", "RTM-PEER-017", "RTM-CHANNEL-010", "RTM-TRANSPORT-007":
+		case "RTM-LOGIN-001", "RTM-LOGIN-013", "RTM-LOGIN-019", "RTM-TOKEN-001", "RTM-PEER-002", "RTM-PEER-005", "RTM-PEER-016", "RTM-PEER-017", "RTM-CHANNEL-010", "RTM-CHANNEL-012", "RTM-PRESENCE-002", "RTM-TRANSPORT-007":
 			rows = append(rows, q)
 		}
 	}

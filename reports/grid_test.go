@@ -64,7 +64,7 @@ func TestACellSaysWhatItsRunFound(t *testing.T) {
 		t.Errorf("a run without result: %+v", got)
 	}
 	c := failingConformance()
-	if got := NewCell(c, 1, "x"); !slices.Equal(got.Failed, []string{"RTM-PEER-002", "RTM-PEER-008", "RTM-CHANNEL-009"}) || got.Counts[Fail] != 3 {
+	if got := NewCell(c, 1, "x"); !slices.Equal(got.Failed, []string{"RTM-PEER-002", "RTM-PEER-005", "RTM-PEER-008", "RTM-CHANNEL-009", "RTM-PRESENCE-002"}) || got.Counts[Fail] != 4 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -12,8 +12,10 @@ import (
 // per requirement, and one suite per load run with a case for its validity,
 // each ledger row, each equation and each threshold.
 //
-// A violated MUST is a failure, a fault of the suite is an error, and what was
-// not judged is skipped with the reason. Warnings pass and say so in their
+// A violated MUST is a failure, and so is what is flaky or wrongly listed as a
+// known failure; a fault of the suite is an error. A known failure and what was
+// not judged are skipped with the reason, and so is a provisional requirement
+// that failed, because it decides nothing. Warnings pass and say so in their
 // output, because JUnit has no word for them. The same holds for degraded load
 // runs; an invalid one is an error, because it says nothing about the server.
 func junitText(r *Report) ([]byte, error) {
@@ -137,12 +139,27 @@ func requirementCase(q *RequirementResult) junitCase {
 	if reason == "" {
 		reason = string(q.Verdict)
 	}
+	if q.Provisional {
+		c.Name += " (provisional)"
+	}
 	switch q.Verdict {
 	case Pass:
 	case Warn, Info:
 		c.Output = fmt.Sprintf("%s: %s", q.Verdict, explain(q))
-	case Fail:
-		c.Failure = &junitDetail{Message: firstOf(q.Observed, q.Reason, "violated"), Type: string(q.Level), Text: explain(q)}
+	case Fail, Flaky, StaleKnownFail:
+		message := firstOf(q.Observed, q.Reason, "violated")
+		if q.Verdict != Fail {
+			message = fmt.Sprintf("%s: %s", q.Verdict, reason)
+		}
+		if q.Provisional {
+			c.Skipped = &junitDetail{Message: fmt.Sprintf("provisional: %s: %s", q.Verdict, firstOf(q.Observed, reason))}
+			c.Output = explain(q)
+			break
+		}
+		c.Failure = &junitDetail{Message: message, Type: string(q.Level), Text: explain(q)}
+	case KnownFail:
+		c.Skipped = &junitDetail{Message: fmt.Sprintf("%s: %s", q.Verdict, q.KnownFailure.sentence())}
+		c.Output = explain(q)
 	case Error:
 		c.Error = &junitDetail{Message: reason, Type: "suite", Text: explain(q)}
 	default:
@@ -164,6 +181,9 @@ func explain(q *RequirementResult) string {
 	line("reason", q.Reason)
 	line("expected", q.Expected)
 	line("observed", q.Observed)
+	if q.KnownFailure != nil {
+		line("known", q.KnownFailure.sentence())
+	}
 	for _, s := range q.Specs {
 		if s.State == Pass {
 			continue
@@ -176,6 +196,18 @@ func explain(q *RequirementResult) string {
 	}
 	line("repeat", q.Repeat)
 	return b.String()
+}
+
+// sentence says why a failure is known, where it is tracked and for how long.
+func (k *KnownFailure) sentence() string {
+	s := strings.TrimRight(k.Reason, ".")
+	if k.Issue != "" {
+		s += ", see " + k.Issue
+	}
+	if k.Until != "" {
+		s += ", until " + k.Until
+	}
+	return s + "."
 }
 
 func loadSuite(l *Load) junitSuite {

@@ -3,6 +3,8 @@ package reports
 import (
 	"bytes"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -41,9 +43,12 @@ func markdownText(r *Report) []byte {
 }
 
 func writeConformance(b *bytes.Buffer, c *Conformance) {
-	fmt.Fprintf(b, "\n## Conformance of %s\n", md(strings.TrimSpace(c.Subject.Name+" "+c.Subject.Version)))
+	fmt.Fprintf(b, "\n## Conformance of %s\n", md(c.Subject.title()))
+	if against := c.against(); against != "" {
+		fmt.Fprintf(b, "\n%s\n", md(against))
+	}
 	if len(c.Profiles) > 0 {
-		b.WriteString("\n| Profile | Verdict | Pass | Fail | Warn | Error | Not judged |\n|---|---|--:|--:|--:|--:|--:|\n")
+		b.WriteString("\n| Profile | Verdict | Pass | Fail | Known | Warn | Error | Not judged |\n|---|---|--:|--:|--:|--:|--:|--:|\n")
 	}
 	for _, p := range c.Profiles {
 		other := 0
@@ -52,19 +57,31 @@ func writeConformance(b *bytes.Buffer, c *Conformance) {
 				other += n
 			}
 		}
-		fmt.Fprintf(b, "| %s | %s %s | %d | %d | %d | %d | %d |\n", md(p.Name), p.Verdict.tone().sign(), md(string(p.Verdict)),
-			p.Counts[Pass]+p.Counts[Info], p.Counts[Fail], p.Counts[Warn], p.Counts[Error], other)
+		name := md(p.Name)
+		if slices.Contains(c.Claims, p.Name) {
+			name += " (claimed)"
+		}
+		fmt.Fprintf(b, "| %s | %s %s | %d | %d | %d | %d | %d | %d |\n", name, p.Verdict.tone().sign(), md(string(p.Verdict)),
+			p.Counts[Pass]+p.Counts[Info], p.Counts[Fail]+p.Counts[Flaky]+p.Counts[StaleKnownFail], p.Counts[KnownFail], p.Counts[Warn], p.Counts[Error], other)
 	}
+	writeCoverage(b, c)
 	told := 0
 	for i := range c.Requirements {
 		q := &c.Requirements[i]
-		if q.Verdict != Fail && q.Verdict != Error {
+		if !q.Verdict.fails() && q.Verdict != Error {
 			continue
 		}
 		if told++; told > maxSummaryFailures {
 			continue
 		}
-		fmt.Fprintf(b, "\n### %s %s\n\n**%s** %s", q.Verdict.tone().sign(), md(q.ID), q.Level, md(q.Text))
+		note := ""
+		if q.Verdict != Fail && q.Verdict != Error {
+			note = " " + string(q.Verdict)
+		}
+		if q.Provisional {
+			note += " (provisional, decides nothing)"
+		}
+		fmt.Fprintf(b, "\n### %s %s%s\n\n**%s** %s", q.Verdict.tone().sign(), md(q.ID), note, q.Level, md(q.Text))
 		if q.Source != "" {
 			fmt.Fprintf(b, " (%s)", md(q.Source))
 		}
@@ -81,7 +98,40 @@ func writeConformance(b *bytes.Buffer, c *Conformance) {
 	if told > maxSummaryFailures {
 		fmt.Fprintf(b, "\n%d more are in %s.\n", told-maxSummaryFailures, PageFile)
 	}
+	writeKnownFailures(b, c)
 }
+
+// writeCoverage says in one line what the rows do not prove.
+func writeCoverage(b *bytes.Buffer, c *Conformance) {
+	gaps := newCoverage(c).gaps()
+	if len(gaps) > 0 {
+		fmt.Fprintf(b, "\nNot proven: %s.\n", strings.Join(gaps, ", "))
+	}
+}
+
+func writeKnownFailures(b *bytes.Buffer, c *Conformance) {
+	begun := false
+	for i := range c.Requirements {
+		q := &c.Requirements[i]
+		k := q.KnownFailure
+		if k == nil {
+			continue
+		}
+		if !begun {
+			b.WriteString("\n### Known failures\n\n| Requirement | Verdict | Reason | Issue | Until |\n|---|---|---|---|---|\n")
+			begun = true
+		}
+		issue := md(k.Issue)
+		if plainURL.MatchString(k.Issue) {
+			issue = "<" + k.Issue + ">"
+		}
+		fmt.Fprintf(b, "| %s | %s %s | %s | %s | %s |\n", md(q.ID), q.Verdict.tone().sign(), q.Verdict, md(k.Reason), issue, md(k.Until))
+	}
+}
+
+// plainURL is an address that may become a link: of the web, and of no sign that
+// could end the link.
+var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9][A-Za-z0-9./_#?=&%~:+-]*$`)
 
 func writeLoads(b *bytes.Buffer, loads []Load) {
 	b.WriteString("\n## Load\n\n| Run | Validity | Offered | Achieved | Metric | p50 | p99 | p99.9 | max |\n|---|---|--:|--:|---|--:|--:|--:|--:|\n")

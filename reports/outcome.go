@@ -37,9 +37,9 @@ func (v Verdict) tone() tone {
 	switch v {
 	case Pass:
 		return toneGood
-	case Warn, Blocked:
+	case Warn, KnownFail, Blocked:
 		return toneWarn
-	case Fail, Error:
+	case StaleKnownFail, Flaky, Fail, Error:
 		return toneBad
 	}
 	return toneNone
@@ -115,44 +115,91 @@ func (r *Report) outcomes() []outcome {
 }
 
 func (c *Conformance) outcome() outcome {
-	counts := c.Counts()
-	var judged int
-	var failed []string
-	for i := range c.Requirements {
-		if c.Requirements[i].Verdict.Judged() {
-			judged++
-		}
-		if c.Requirements[i].Verdict == Fail {
-			failed = append(failed, c.Requirements[i].ID)
-		}
-	}
-	of := fmt.Sprintf("of %s", plural(int64(len(c.Requirements)), "requirement", "requirements"))
+	t := c.tally()
 	anyProfile := func(v ProfileVerdict) bool {
 		return slices.ContainsFunc(c.Profiles, func(p ProfileResult) bool { return p.Verdict == v })
 	}
 	switch {
-	case len(failed) > 0:
-		names := failed
-		if len(names) > 3 {
-			names = append(slices.Clone(names[:3]), fmt.Sprintf("%d more", len(failed)-3))
-		}
-		return outcome{toneBad, "Not conformant", fmt.Sprintf("%d %s violated: %s.", len(failed), of, strings.Join(names, ", "))}
-	case counts[Error] > 0:
-		return outcome{toneBad, "Not judged", fmt.Sprintf("%d %s could not be judged because the suite or its surroundings broke.", counts[Error], of)}
+	case len(t.failed) > 0:
+		return outcome{toneBad, "Not conformant", t.failures()}
+	case t.counts[Error] > 0:
+		return outcome{toneBad, "Not judged", fmt.Sprintf("%d %s could not be judged because the suite or its surroundings broke.", t.counts[Error], t.of)}
 	case anyProfile(NotConformant):
-		return outcome{toneBad, "Not conformant", fmt.Sprintf("Nothing failed, but %d %s could not be judged.", counts[Blocked], of)}
+		return outcome{toneBad, "Not conformant", fmt.Sprintf("Nothing failed, but %d %s could not be judged.", t.counts[Blocked], t.of)}
 	case c.Interrupted:
-		return outcome{toneWarn, "Interrupted", fmt.Sprintf("%d %s judged before the end, none violated.", judged, of)}
-	case judged == 0 || len(c.Profiles) > 0 && !anyProfile(Conformant) && !anyProfile(Partial):
-		return outcome{toneWarn, "No evidence", fmt.Sprintf("%d %s judged.", judged, of)}
+		return outcome{toneWarn, "Interrupted", fmt.Sprintf("%d %s judged before the end, none violated%s.", t.judged, t.of, t.known())}
+	case t.judged == 0 || len(c.Profiles) > 0 && !anyProfile(Conformant) && !anyProfile(Partial):
+		return outcome{toneWarn, "No evidence", fmt.Sprintf("%d %s judged.", t.judged, t.of)}
+	case anyProfile(Partial) && t.counts[KnownFail] > 0:
+		return outcome{toneWarn, "Partial", fmt.Sprintf("%d %s judged, none violated%s.", t.judged, t.of, t.known())}
 	case anyProfile(Partial):
-		return outcome{toneWarn, "Partial", fmt.Sprintf("%d %s judged and none violated, but a profile was not judged whole.", judged, of)}
+		return outcome{toneWarn, "Partial", fmt.Sprintf("%d %s judged and none violated, but a profile was not judged whole.", t.judged, t.of)}
 	}
-	sentence := fmt.Sprintf("%d %s judged, none violated.", judged, of)
-	if counts[Warn] > 0 {
-		sentence = fmt.Sprintf("%d %s judged, no MUST violated, %s.", judged, of, plural(int64(counts[Warn]), "warning", "warnings"))
+	sentence := fmt.Sprintf("%d %s judged, none violated%s.", t.judged, t.of, t.known())
+	if t.counts[Warn] > 0 {
+		sentence = fmt.Sprintf("%d %s judged, no MUST violated%s, %s.", t.judged, t.of, t.known(), plural(int64(t.counts[Warn]), "warning", "warnings"))
 	}
 	return outcome{toneGood, "Conformant", sentence}
+}
+
+// tally is what a verdict in words is made of. Provisional requirements are not
+// counted, because they decide nothing.
+type tally struct {
+	counts map[Verdict]int
+	judged int
+	failed []*RequirementResult
+	of     string
+}
+
+func (c *Conformance) tally() tally {
+	t := tally{counts: make(map[Verdict]int)}
+	total := 0
+	for i := range c.Requirements {
+		q := &c.Requirements[i]
+		if q.Provisional {
+			continue
+		}
+		total++
+		t.counts[q.Verdict]++
+		if q.Verdict.Judged() {
+			t.judged++
+		}
+		if q.Verdict.fails() {
+			t.failed = append(t.failed, q)
+		}
+	}
+	t.of = "of " + plural(int64(total), "requirement", "requirements")
+	return t
+}
+
+// failures says what failed and how, and names the first few.
+func (t *tally) failures() string {
+	var kinds, names []string
+	for _, kind := range []struct {
+		verdict Verdict
+		words   string
+	}{{Fail, "violated"}, {Flaky, "flaky"}, {StaleKnownFail, "wrongly listed as known failures"}} {
+		if n := t.counts[kind.verdict]; n > 0 {
+			kinds = append(kinds, fmt.Sprintf("%d %s", n, kind.words))
+		}
+	}
+	for _, q := range t.failed {
+		if len(names) == 3 {
+			names = append(names, fmt.Sprintf("%d more", len(t.failed)-3))
+			break
+		}
+		names = append(names, q.ID)
+	}
+	first, rest, _ := strings.Cut(strings.Join(kinds, ", "), " ")
+	return fmt.Sprintf("%s %s %s: %s.", first, t.of, rest, strings.Join(names, ", "))
+}
+
+// known says how many failures are known, as the end of a sentence.
+func (t *tally) known() string {
+	if n := t.counts[KnownFail]; n > 0 {
+		return " but " + plural(int64(n), "known failure", "known failures")
+	}
+	return ""
 }
 
 func deliveryOutcome(loads []Load) outcome {

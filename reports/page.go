@@ -30,6 +30,10 @@ var pageFuncs = template.FuncMap{
 	"tone":   func(v interface{ tone() tone }) tone { return v.tone() },
 	"join":   func(s []string) string { return strings.Join(s, " · ") },
 	"url":    safeURL,
+	"webURL": plainURL.MatchString,
+	"claimed": func(c *Conformance, profile string) bool {
+		return slices.Contains(c.Claims, profile)
+	},
 	"bar":    verdictCounts,
 	"news":   news,
 	"long":   func(payload string) bool { return len(payload) > longFrame },
@@ -57,12 +61,16 @@ type page struct {
 	Style    template.CSS
 	Title    string
 	Who      string
+	Against  string
 	Outcome  outcome
 	Parts    []outcome
 	Counts   []verdictCount
 	Findings []*RequirementResult
 	Further  int
+	Known    []*RequirementResult
 	Areas    []areaView
+	Legend   []signEntry
+	Coverage coverage
 	Runs     []loadView
 	Took     time.Duration
 }
@@ -76,18 +84,25 @@ func newPage(r *Report) *page {
 		Took:    r.EndedAt.Sub(r.StartedAt),
 	}
 	if c := r.Conformance; c != nil {
-		p.Who = strings.TrimSpace(c.Subject.Name + " " + c.Subject.Version)
+		p.Who, p.Against = c.Subject.title(), c.against()
+		p.Coverage = newCoverage(c)
 		p.Counts = verdictCounts(c.Counts())
 		p.Findings = findings(c.Requirements)
 		if all := len(p.Findings); all > maxFindings {
 			p.Findings, p.Further = p.Findings[:maxFindings], all-maxFindings
 		}
-		for _, a := range byArea(c.Requirements) {
-			p.Areas = append(p.Areas, newAreaView(a))
+		for i := range c.Requirements {
+			if q := &c.Requirements[i]; q.KnownFailure != nil {
+				p.Known = append(p.Known, q)
+			}
 		}
+		for _, a := range byArea(c.Requirements) {
+			p.Areas = append(p.Areas, newAreaView(a, p.Coverage.Planted))
+		}
+		p.Legend = legend(p.Areas)
 	} else if len(r.Loads) > 0 {
 		s := r.Loads[0].Manifest.Server
-		p.Who = strings.TrimSpace(s.Name + " " + s.Version)
+		p.Who = s.title()
 	}
 	p.Title = p.Outcome.Title
 	if p.Who != "" {
@@ -105,10 +120,13 @@ type verdictCount struct {
 	Count   int
 }
 
-// verdictCounts orders the counts as the bar shows them, good on the left.
+// barOrder is the order of verdicts in a bar, good on the left.
+var barOrder = []Verdict{Pass, Fail, Flaky, StaleKnownFail, Error, KnownFail, Warn, Blocked, Info, Undecided, NotSelected, NotDeclared, NoSpec}
+
+// verdictCounts orders the counts as the bar shows them.
 func verdictCounts(counts map[Verdict]int) []verdictCount {
 	var list []verdictCount
-	for _, v := range []Verdict{Pass, Fail, Error, Warn, Blocked, Info, Undecided, NotSelected, NotDeclared, NoSpec} {
+	for _, v := range barOrder {
 		if counts[v] > 0 {
 			list = append(list, verdictCount{v, counts[v]})
 		}
@@ -138,71 +156,6 @@ func lead(payload string) string {
 func news(s SpecResult, q *RequirementResult) bool {
 	told := q.Observed != "" && strings.Contains(s.Message, q.Expected) && strings.Contains(s.Message, q.Observed)
 	return s.Message != "" && s.Message != q.Reason && !told
-}
-
-// findings are the requirements worth explaining first, the gravest on top.
-func findings(rows []RequirementResult) []*RequirementResult {
-	var list []*RequirementResult
-	for i := range rows {
-		switch rows[i].Verdict {
-		case Fail, Error, Warn:
-			list = append(list, &rows[i])
-		}
-	}
-	order := []Verdict{Fail, Error, Warn}
-	slices.SortStableFunc(list, func(a, b *RequirementResult) int {
-		return slices.Index(order, a.Verdict) - slices.Index(order, b.Verdict)
-	})
-	return list
-}
-
-// areaView is one row of the matrix.
-type areaView struct {
-	Name   string
-	Met    int
-	Judged int
-	Total  int
-	Tone   tone
-	Groups []cellGroup
-}
-
-// cellGroup are the requirements of an area whose ids differ in the number only.
-// Label is what they share, empty when the whole area shares it.
-type cellGroup struct {
-	Label string
-	Cells []cellView
-}
-
-// cellView is one requirement in the matrix.
-type cellView struct {
-	*RequirementResult
-	Short string
-}
-
-func newAreaView(a area) areaView {
-	v := areaView{Name: a.name, Total: len(a.requirements)}
-	for _, q := range a.requirements {
-		if q.Verdict == Pass || q.Verdict == Info {
-			v.Met++
-		}
-		if q.Verdict.Judged() {
-			v.Judged++
-		}
-		if t := q.Verdict.tone(); t.rank() > v.Tone.rank() {
-			v.Tone = t
-		}
-		prefix := q.ID[:strings.LastIndexByte(q.ID, '-')+1]
-		at := slices.IndexFunc(v.Groups, func(g cellGroup) bool { return g.Label == prefix })
-		if at < 0 {
-			at = len(v.Groups)
-			v.Groups = append(v.Groups, cellGroup{Label: prefix})
-		}
-		v.Groups[at].Cells = append(v.Groups[at].Cells, cellView{q, strings.TrimPrefix(q.ID, prefix)})
-	}
-	if len(v.Groups) == 1 {
-		v.Groups[0].Label = ""
-	}
-	return v
 }
 
 // loadView is one load run.

@@ -133,7 +133,7 @@ func TestPageInBrowser(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.picture("failing-paper")
-		if n := eval[int](b, `[...document.querySelectorAll('.all tbody tr')].filter(e => e.checkVisibility() && e.getBoundingClientRect().height > 0).length`); n != 96 {
+		if n := eval[int](b, `[...document.querySelectorAll('.list .all tbody tr')].filter(e => e.checkVisibility() && e.getBoundingClientRect().height > 0).length`); n != 96 {
 			t.Errorf("%d requirements are listed on paper, want 96", n)
 		}
 		if eval[bool](b, `document.querySelector('nav').checkVisibility()`) {
