@@ -28,8 +28,45 @@ type Worker struct {
 
 // pool does jobs in several workers at a time.
 type pool struct {
-	start func(ctx context.Context) (*Worker, error)
-	size  int
+	hire func(ctx context.Context) (hand, error)
+	size int
+}
+
+// hand does jobs, one after another.
+type hand interface {
+	do(ctx context.Context, next job, tell func(spec string, found []finding)) (*jobDone, error)
+	release()
+}
+
+// pool returns the workers of the configuration: processes, or this one when there are none.
+func (c *Config) pool() *pool {
+	if c.Workers > 1 && c.StartWorker != nil {
+		return &pool{size: c.Workers, hire: func(ctx context.Context) (hand, error) {
+			worker, err := c.StartWorker(ctx)
+			if err != nil {
+				return nil, err
+			}
+			lines := bufio.NewScanner(worker.Out)
+			lines.Buffer(nil, maxJobBytes)
+			return &process{worker, lines}, nil
+		}}
+	}
+	return &pool{size: 1, hire: func(context.Context) (hand, error) { return inProcess{c}, nil }}
+}
+
+// inProcess does jobs in this process.
+type inProcess struct{ config *Config }
+
+func (h inProcess) do(ctx context.Context, next job, tell func(spec string, found []finding)) (*jobDone, error) {
+	return h.config.do(ctx, next, tell), nil
+}
+
+func (h inProcess) release() {}
+
+// process does jobs in a worker.
+type process struct {
+	*Worker
+	lines *bufio.Scanner
 }
 
 // batch is a job with what it must wait for.
@@ -94,25 +131,21 @@ func (p *pool) run(ctx context.Context, batches []*batch, prepare func(*batch), 
 	}
 	for range min(p.size, len(batches)) {
 		workers.Go(func() {
-			var worker *Worker
+			var worker hand
 			defer func() {
 				if worker != nil {
-					_ = worker.In.Close()
-					worker.Stop()
+					worker.release()
 				}
 			}()
-			var lines *bufio.Scanner
 			for b := next(); b != nil; b = next() {
+				var err error
 				if worker == nil {
-					var err error
-					if worker, err = p.start(ctx); err != nil {
+					if worker, err = p.hire(ctx); err != nil {
 						broken(err)
 						return
 					}
-					lines = bufio.NewScanner(worker.Out)
-					lines.Buffer(nil, maxJobBytes)
 				}
-				done, err := worker.do(b.job, lines, func(spec string, found []finding) {
+				done, err := worker.do(ctx, b.job, func(spec string, found []finding) {
 					mu.Lock()
 					defer mu.Unlock()
 					tell(b, spec, found)
@@ -135,8 +168,14 @@ func (p *pool) run(ctx context.Context, batches []*batch, prepare func(*batch), 
 	return first
 }
 
-// do gives the worker a job and reads what it says until the job is done.
-func (w *Worker) do(next job, lines *bufio.Scanner, tell func(spec string, found []finding)) (*jobDone, error) {
+func (w *process) release() {
+	_ = w.In.Close()
+	w.Stop()
+}
+
+// do gives the worker a job and reads what it says until the job is done, or until the run ends.
+func (w *process) do(ctx context.Context, next job, tell func(spec string, found []finding)) (*jobDone, error) {
+	defer context.AfterFunc(ctx, func() { _ = w.In.Close() })()
 	text, err := json.Marshal(next)
 	if err != nil {
 		return nil, &SuiteError{err.Error()}
@@ -144,9 +183,9 @@ func (w *Worker) do(next job, lines *bufio.Scanner, tell func(spec string, found
 	if _, err := w.In.Write(append(text, '\n')); err != nil {
 		return nil, w.gone(err)
 	}
-	for lines.Scan() {
+	for w.lines.Scan() {
 		var line said
-		if err := json.Unmarshal(lines.Bytes(), &line); err != nil {
+		if err := json.Unmarshal(w.lines.Bytes(), &line); err != nil {
 			return nil, w.gone(err)
 		}
 		if line.Done != nil {
@@ -154,10 +193,10 @@ func (w *Worker) do(next job, lines *bufio.Scanner, tell func(spec string, found
 		}
 		tell(line.Spec, line.Found)
 	}
-	return nil, w.gone(lines.Err())
+	return nil, w.gone(w.lines.Err())
 }
 
-func (w *Worker) gone(err error) error {
+func (w *process) gone(err error) error {
 	problem := "a worker ended early"
 	if err != nil {
 		problem = fmt.Sprintf("a worker ended early (%v)", err)
@@ -177,7 +216,6 @@ func (j *judge) runPool(ctx context.Context, cfg *Config, env *specs.Env) error 
 		return err
 	}
 	batches := plan(j.catalogue, ids, env, all, cfg.Workers, cfg.Seed)
-	pool := &pool{start: cfg.StartWorker, size: cfg.Workers}
 	total := 0
 	for _, spec := range all {
 		if slices.ContainsFunc(spec.IDs, func(id string) bool { _, out := j.left[id]; return !out }) {
@@ -185,7 +223,7 @@ func (j *judge) runPool(ctx context.Context, cfg *Config, env *specs.Env) error 
 		}
 	}
 	var problem error
-	err = pool.run(ctx, batches,
+	err = cfg.pool().run(ctx, batches,
 		func(b *batch) { b.Limits, b.Seed, b.Unmet = env.Limits, cfg.Seed, j.unmet() },
 		func(_ *batch, spec string, found []finding) { j.take(spec, found, cfg.Progress, total) },
 		func(_ *batch, done *jobDone) {
