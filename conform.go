@@ -11,9 +11,10 @@ import (
 )
 
 type conformCommand struct {
-	Run    conformRunCommand    `cmd:"" help:"Judge the reference pair, or the server at --server."`
-	List   conformListCommand   `cmd:"" help:"List the requirements."`
-	Worker conformWorkerCommand `cmd:"" hidden:"" help:"Do parts of another run."`
+	Run      conformRunCommand      `cmd:"" help:"Judge the reference pair, or the server at --server."`
+	List     conformListCommand     `cmd:"" help:"List the requirements."`
+	Selftest conformSelftestCommand `cmd:"" help:"Prove that the suite catches what it claims to catch."`
+	Worker   conformWorkerCommand   `cmd:"" hidden:"" help:"Do parts of another run."`
 }
 
 type conformRunCommand struct {

@@ -79,3 +79,6 @@ func (p *planted) pull() {
 	}
 	p.proxies = nil
 }
+
+// hasLines tells whether there are lines between the suite and the client under test that can be rewritten.
+func (c *Config) hasLines() bool { return false }

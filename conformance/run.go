@@ -30,7 +30,7 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 		return nil, err
 	}
 	if cfg.Seed == 0 {
-		cfg.Seed = time.Now().UnixNano()&(1<<31-1) + 1
+		cfg.Seed = newSeed()
 	}
 	env.Gate = judge.gate
 	defer cfg.planted.pull()
@@ -52,6 +52,9 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 	result.Profiles = profiles(judge.catalogue, result.Requirements)
 	return result, nil
 }
+
+// newSeed takes an order from the clock.
+func newSeed() int64 { return time.Now().UnixNano()&(1<<31-1) + 1 }
 
 // open makes everything ready for specs in an environment: it checks the configuration, looks at the server and selects.
 func (c *Config) open(ctx context.Context, env *specs.Env) (*judge, reports.Identity, error) {
