@@ -23,7 +23,7 @@ var comparisonTemplate string
 var comparisonPages = template.Must(template.New("compare").Funcs(pageFuncs).Funcs(template.FuncMap{
 	"row":    newMetricRow,
 	"ledger": RunChange.ledgerSentence,
-}).Parse(comparisonTemplate))
+}).Parse(headTemplate + comparisonTemplate))
 
 // WriteComparison puts the comparison into the folder as compare.html and
 // compare.md, each file whole or not at all.
@@ -95,9 +95,10 @@ func (c *Comparison) Page() ([]byte, error) {
 	view := struct {
 		*Comparison
 		Style  template.CSS
+		Title  string
 		Notice string
 		Said   string
-	}{c, template.CSS(styleSheet), OneRunPerSide, c.verdictSentence()}
+	}{c, template.CSS(styleSheet), "Comparison · " + c.Head.Subject, OneRunPerSide, c.verdictSentence()}
 	if err := comparisonPages.ExecuteTemplate(&b, "compare", view); err != nil {
 		return nil, fmt.Errorf("compare page: %w", err)
 	}

@@ -1,6 +1,9 @@
 package reports
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -89,4 +92,47 @@ func TestAGridThatContradictsItselfIsRefused(t *testing.T) {
 			t.Errorf("want an error with %q, got %v", want, err)
 		}
 	}
+}
+
+func TestReadGridGivesBackWhatWasWritten(t *testing.T) {
+	dir, want := t.TempDir(), fixtureGrid()
+	if err := WriteGrid(dir, want); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadGrid(dir)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("read something else than was written: %v", err)
+	}
+	if err := satisfies(t, "grid.schema.json", "", filepath.Join(dir, GridFile)); err != nil {
+		t.Error(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, GridSummaryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("testdata", "golden", GridSummaryFile), text)
+	page, err := os.ReadFile(filepath.Join(dir, PageFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range []string{"./rtmkit/rtmkit-reference/index.html", "./example-sdk/example/index.html", "./servers/example/index.html", "./clients/rtmkit/index.html"} {
+		if !strings.Contains(string(page), `href="`+link+`"`) {
+			t.Errorf("no cell leads to %s", link)
+		}
+	}
+	bad := fixtureGrid()
+	bad.Cells = nil
+	if err := WriteGrid(dir, bad); err == nil {
+		t.Error("a grid was written that ReadGrid would refuse")
+	}
+}
+
+func TestHostileTextsLeaveTheGridWhole(t *testing.T) {
+	g := fixtureGrid()
+	setTexts(reflect.ValueOf(g))
+	dir := t.TempDir()
+	if err := WriteGrid(dir, g); err != nil {
+		t.Fatal(err)
+	}
+	staysText(t, filepath.Join(dir, PageFile), filepath.Join(dir, GridSummaryFile))
 }

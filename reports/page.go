@@ -15,6 +15,9 @@ import (
 //go:embed page.html.tmpl
 var pageTemplate string
 
+//go:embed head.html.tmpl
+var headTemplate string
+
 //go:embed style.css
 var styleSheet string
 
@@ -41,7 +44,7 @@ var pageFuncs = template.FuncMap{
 	"around": func(d time.Duration) string { return d.Round(100 * time.Millisecond).String() },
 }
 
-var pages = template.Must(template.New("page").Funcs(pageFuncs).Parse(pageTemplate))
+var pages = template.Must(template.New("page").Funcs(pageFuncs).Parse(headTemplate + pageTemplate))
 
 // pageText returns the report as one HTML page. The page is complete in itself: it
 // asks for nothing over the network and has no JavaScript, and a content

@@ -165,6 +165,21 @@ type HarnessResult struct {
 	Said string `json:"said,omitempty"`
 }
 
+// words says the outcome of a broken requirement as the end of a sentence.
+func (o FaultOutcome) words() string {
+	switch o {
+	case KilledByOwner:
+		return "a spec of it failed"
+	case KilledByOther:
+		return "only specs of other requirements failed"
+	case Survived:
+		return "no spec failed"
+	case NeverExercised:
+		return "the fault was never at work"
+	}
+	return "the suite or its surroundings broke"
+}
+
 // Outcomes returns how many requirements were broken with each outcome.
 func (s *Selftest) Outcomes() map[FaultOutcome]int {
 	counts := make(map[FaultOutcome]int)
@@ -203,7 +218,7 @@ func (s *Selftest) Doubts() []string {
 		}
 		for _, r := range f.Results {
 			if r.Outcome != KilledByOwner {
-				doubt("The fault %s is %s as a violation of %s.", f.Name, r.Outcome, r.ID)
+				doubt("The fault %s breaks %s, and %s.", f.Name, r.ID, r.Outcome.words())
 			}
 		}
 		if len(f.Breaks) == 0 {

@@ -1,6 +1,9 @@
 package reports
 
 import (
+	"os"
+	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +102,96 @@ func TestASelftestThatContradictsItselfIsRefused(t *testing.T) {
 		spoil(s)
 		if err := s.validate(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+}
+
+func TestReadSelftestGivesBackWhatWasWritten(t *testing.T) {
+	for name, want := range map[string]*Selftest{"sound": soundSelftest(), "unsound": unsoundSelftest(), "empty": {Schema: SelftestSchema}} {
+		dir := t.TempDir()
+		if err := WriteSelftest(dir, want); err != nil {
+			t.Fatal(err)
+		}
+		got, err := ReadSelftest(dir)
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: read something else than was written: %v", name, err)
+		}
+		if err := satisfies(t, "selftest.schema.json", "", filepath.Join(dir, SelftestFile)); name != "empty" && err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	dir := t.TempDir()
+	if err := WriteSelftest(dir, unsoundSelftest()); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, SelftestSummaryFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("testdata", "golden", SelftestSummaryFile), text)
+	page, err := os.ReadFile(filepath.Join(dir, SelftestPageFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"cannot be trusted", "join-unlimited", "survived", "killed-by-other", "never-exercised", "RTM-CHANNEL-014", "wanted 3"} {
+		if !strings.Contains(string(page), want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
+	bad := soundSelftest()
+	bad.Faults[0].Kind = "bytes"
+	if err := WriteSelftest(dir, bad); err == nil {
+		t.Error("a selftest was written that ReadSelftest would refuse")
+	}
+}
+
+func TestHostileTextsLeaveTheSelftestWhole(t *testing.T) {
+	s := unsoundSelftest()
+	setTexts(reflect.ValueOf(s))
+	for i := range s.Faults {
+		// Ids are no free text.
+		f := &s.Faults[i]
+		f.Name += strings.Repeat("x", i)
+		f.Breaks = unsoundSelftest().Faults[i].Breaks
+		for j := range f.Results {
+			f.Results[j].Killers = unsoundSelftest().Faults[i].Results[j].Killers
+		}
+	}
+	for i := range s.Tolerances {
+		s.Tolerances[i].Name += strings.Repeat("x", i)
+		s.Tolerances[i].Violated = nil
+	}
+	s.Harness[1].Name += "x"
+	s.Uncovered = nil
+	dir := t.TempDir()
+	if err := WriteSelftest(dir, s); err != nil {
+		t.Fatal(err)
+	}
+	staysText(t, filepath.Join(dir, SelftestPageFile), filepath.Join(dir, SelftestSummaryFile))
+}
+
+// staysText checks that no markup came out of the texts of a page and of a
+// Markdown file.
+func staysText(t *testing.T, page, markdown string) {
+	t.Helper()
+	for file, markup := range map[string][]string{page: {"<script>", "<img", "<b ", `href="javascript`}, markdown: {"<script>", "<img", "<b ", "](javascript", "http://"}} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outside := ""
+		for i, part := range strings.Split(string(text), "\n```\n") {
+			if i%2 == 0 { // Nothing has a meaning between fences.
+				outside += part
+			}
+		}
+		for _, foreign := range markup {
+			if strings.Contains(strings.ReplaceAll(outside, `\](`, ""), foreign) {
+				t.Errorf("%s holds %q", filepath.Base(file), foreign)
+			}
+		}
+		if !strings.Contains(outside, "script") {
+			t.Errorf("%s does not show the hostile text, so the test proves nothing", filepath.Base(file))
 		}
 	}
 }
