@@ -31,7 +31,10 @@ type Config struct {
 
 	// Subjects say who is judged: "server", "client" or both. Empty means the server.
 	Subjects []string
-	// NewClient makes the client under test; nil means this project's own SDK.
+	// Adapter starts the client under test as a program that speaks the adapter protocol. It takes the place of NewClient;
+	// its Profiles, Nearest and Rewrite are set by the suite.
+	Adapter *adapter.Command
+	// NewClient makes the client under test in this process; nil means this project's own SDK.
 	NewClient adapter.NewClient
 	// Client names the client under test in the result; empty for this project's own SDK.
 	Client reports.Identity
@@ -74,6 +77,12 @@ type Config struct {
 
 	// planted is a fault or tolerance between the suite and the subject, when the suite itself is judged.
 	planted *planted
+	// client is the program of Adapter while specs run.
+	client *program
+	// leaving ends the program if it is the run's own.
+	leaving func()
+	// clientClaims are the profiles that the program claims.
+	clientClaims []string
 }
 
 // Progress tells how far a run is.

@@ -27,6 +27,8 @@ type judge struct {
 	done     int
 	// interrupted tells that a signal ended a spec.
 	interrupted bool
+	// broken tells that the client under test cannot be judged any further.
+	broken error
 }
 
 // interrupted is the reason of what a run did not reach.
@@ -47,6 +49,9 @@ func newJudge(ctx context.Context, chosen *selection, strict bool) *judge {
 
 // gate tells why a spec with these ids is not to run, or nil. A spec runs when one of its requirements is wanted.
 func (j *judge) gate(ids []string) *specs.Skipped {
+	if j.broken != nil {
+		return &specs.Skipped{Verdict: string(reports.NotSelected), Reason: "the adapter of the client under test broke before"}
+	}
 	if j.run.Err() != nil {
 		return &specs.Skipped{Verdict: string(reports.NotSelected), Reason: interrupted}
 	}

@@ -13,6 +13,7 @@ import (
 type planted struct {
 	subject string
 	frames  faults.Plant
+	lines   func(*faults.Counter) faults.Lines
 	counter *faults.Counter
 
 	mu      sync.Mutex
@@ -20,11 +21,11 @@ type planted struct {
 }
 
 func plantFault(f faults.Fault) *planted {
-	return &planted{subject: f.Subject, frames: f.Plant, counter: new(faults.Counter)}
+	return &planted{subject: f.Subject, frames: f.Plant, lines: f.Lines, counter: new(faults.Counter)}
 }
 
 func plantTolerance(t faults.Tolerance) *planted {
-	return &planted{subject: t.Subject, frames: t.Plant, counter: new(faults.Counter)}
+	return &planted{subject: t.Subject, frames: t.Plant, lines: t.Lines, counter: new(faults.Counter)}
 }
 
 // plantIn puts it into the environment of a run, which has already seen the subject as it is.
@@ -80,5 +81,10 @@ func (p *planted) pull() {
 	p.proxies = nil
 }
 
-// hasLines tells whether there are lines between the suite and the client under test that can be rewritten.
-func (c *Config) hasLines() bool { return false }
+// rewrite returns the rewriting of adapter lines for one program, or nil.
+func (p *planted) rewrite() adapter.Rewrite {
+	if p == nil || p.lines == nil {
+		return nil
+	}
+	return rewritingLines(p.lines(p.counter))
+}

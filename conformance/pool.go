@@ -224,12 +224,14 @@ func (j *judge) runPool(ctx context.Context, cfg *Config, env *specs.Env) error 
 	}
 	var problem error
 	err = cfg.pool().run(ctx, batches,
-		func(b *batch) { b.Limits, b.Seed, b.Unmet = env.Limits, cfg.Seed, j.unmet() },
+		func(b *batch) {
+			b.Limits, b.Timeouts, b.Seed, b.Unmet = env.Limits, env.ClientTimeouts, cfg.Seed, j.unmet()
+		},
 		func(_ *batch, spec string, found []finding) { j.take(spec, found, cfg.Progress, total) },
 		func(_ *batch, done *jobDone) {
 			switch {
 			case done.Unreachable != "" && problem == nil:
-				problem = &UnreachableError{Server: cfg.Server, Problem: done.Unreachable}
+				problem = &UnreachableError{Server: done.Subject, Problem: done.Unreachable}
 			case done.Suite != "" && problem == nil:
 				problem = &SuiteError{done.Suite}
 			}

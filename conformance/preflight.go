@@ -36,9 +36,7 @@ func (c *Config) preflight(ctx context.Context, env *specs.Env) (server reports.
 	if chosen := conn.Response().Header.Get("Sec-WebSocket-Protocol"); chosen != probe.Subprotocol {
 		return trouble(nil, "a WebSocket server answers, but it does not speak the subprotocol %s (it chose %q)", probe.Subprotocol, chosen)
 	}
-	suffix := make([]byte, 6)
-	_, _ = rand.Read(suffix)
-	credentials := probe.Credentials{AppID: c.AppID, UID: "preflight-" + hex.EncodeToString(suffix)}
+	credentials := probe.Credentials{AppID: c.AppID, UID: "preflight-" + randomWord()}
 	if env.Token != nil {
 		if credentials.Token, err = env.Token(ctx, credentials.UID); err != nil {
 			return server, &UsageError{fmt.Sprintf("the token source failed: %v", err)}
@@ -98,4 +96,11 @@ func dialProblem(err error) string {
 		return "the server ended the connection during the WebSocket handshake; it may speak TLS (wss://) or another protocol"
 	}
 	return err.Error()
+}
+
+// randomWord makes a uid that nobody else has.
+func randomWord() string {
+	word := make([]byte, 6)
+	_, _ = rand.Read(word)
+	return hex.EncodeToString(word)
 }

@@ -3,9 +3,11 @@ package conformance
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
+	"github.com/onsi/ginkgo/v2/types"
 
 	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
@@ -33,8 +35,8 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 		cfg.Seed = newSeed()
 	}
 	env.Gate = judge.gate
-	defer cfg.planted.pull()
-	if err := cfg.planted.plantIn(env); err != nil {
+	defer cfg.leave()
+	if err := cfg.enter(env); err != nil {
 		return nil, err
 	}
 	result := cfg.result(env, server)
@@ -66,6 +68,11 @@ func (c *Config) open(ctx context.Context, env *specs.Env) (*judge, reports.Iden
 	if err != nil {
 		return nil, server, err
 	}
+	if c.Adapter != nil && slices.Contains(c.subjects(), string(catalogue.Client)) {
+		if err := c.meet(ctx, env); err != nil {
+			return nil, server, err
+		}
+	}
 	chosen, err := c.choose(env)
 	if err != nil {
 		return nil, server, err
@@ -86,6 +93,26 @@ func (c *Config) fill(env *specs.Env) {
 	if env.Token == nil && c.TokenApp.Certificate != "" && c.TokenApp.ID == c.AppID {
 		env.Token = specs.MintFor(c.TokenApp)
 	}
+}
+
+// enter puts into an environment what stands between the suite and the subject, and the program of the client under test.
+func (c *Config) enter(env *specs.Env) error {
+	if rewrite := c.planted.rewrite(); rewrite != nil || c.client == nil && c.Adapter != nil {
+		c.client = c.newProgram(rewrite)
+		c.leaving = c.client.close
+	}
+	if c.client != nil {
+		env.NewClient = c.client.newClient
+	}
+	return c.planted.plantIn(env)
+}
+
+// leave ends what enter has begun.
+func (c *Config) leave() {
+	if c.leaving != nil {
+		c.leaving()
+	}
+	c.planted.pull()
 }
 
 func (c *Config) result(env *specs.Env, server reports.Identity) *reports.Conformance {
@@ -145,7 +172,14 @@ func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env, ids [
 	ran := 0
 	ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {
 		ran++
-		if found := j.read(report); len(found) > 0 {
+		found := j.read(report)
+		if err := cfg.client.err(); err != nil && j.broken == nil && report.State != types.SpecStateSkipped {
+			j.broken = cfg.client.broken(err)
+			for i := range found {
+				found[i].Spec.State, found[i].Reason = reports.Error, err.Error()
+			}
+		}
+		if len(found) > 0 {
 			tell(specName(report), found)
 		}
 	})
@@ -154,5 +188,5 @@ func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env, ids [
 	if ran == 0 {
 		return &SuiteError{"Ginkgo ran no spec"}
 	}
-	return nil
+	return j.broken
 }

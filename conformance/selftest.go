@@ -130,8 +130,6 @@ func (t *selftest) faults() []faults.Fault {
 		case !slices.ContainsFunc(fault.Breaks, func(id string) bool { return t.wants(id) }):
 		case slices.ContainsFunc(fault.Breaks, func(id string) bool { return !t.sound[id] }):
 			left = append(left, fault.Name)
-		case fault.Plant == nil && !t.config.hasLines():
-			left = append(left, fault.Name)
 		default:
 			planted = append(planted, fault)
 		}
@@ -158,7 +156,7 @@ func (t *selftest) uncovered() {
 
 func (t *selftest) tolerances() []faults.Tolerance {
 	return slices.DeleteFunc(faults.Tolerances(), func(odd faults.Tolerance) bool {
-		return !slices.Contains(t.config.subjects(), odd.Subject) || odd.Plant == nil && !t.config.hasLines()
+		return !slices.Contains(t.config.subjects(), odd.Subject)
 	})
 }
 
@@ -203,7 +201,7 @@ func (t *selftest) judgeAll(ctx context.Context, batches []*batch) (found map[st
 	found, ended = make(map[string][]finding), make(map[string]*jobDone)
 	name := func(b *batch) string { return cmp.Or(b.Fault, b.Tolerance) }
 	err = t.config.pool().run(ctx, batches,
-		func(b *batch) { b.Limits, b.Seed = t.env.Limits, t.config.Seed },
+		func(b *batch) { b.Limits, b.Timeouts, b.Seed = t.env.Limits, t.env.ClientTimeouts, t.config.Seed },
 		func(b *batch, _ string, new []finding) { found[name(b)] = append(found[name(b)], new...) },
 		func(b *batch, done *jobDone) {
 			if before := ended[name(b)]; before != nil {

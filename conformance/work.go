@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/conformance/faults"
 	"github.com/rtmkit/rtmkit/conformance/specs"
@@ -27,6 +28,8 @@ type job struct {
 	Tolerance string `json:"tolerance,omitempty"`
 	// Limits are what the server announced to whoever looked first.
 	Limits specs.Limits `json:"limits"`
+	// Timeouts are those of the client under test.
+	Timeouts adapter.Timeouts `json:"timeouts"`
 	// Seed orders the specs of the job.
 	Seed int64 `json:"seed"`
 	// SlowFactor stretches the budgets; 0 leaves those of the worker.
@@ -44,7 +47,8 @@ type said struct {
 type jobDone struct {
 	// Activations counts how often what was planted did something.
 	Activations int64 `json:"activations,omitempty"`
-	// Unreachable and Suite are the problems of an [*UnreachableError] and a [*SuiteError].
+	// Subject and Unreachable are those of an [*UnreachableError], Suite is the problem of a [*SuiteError].
+	Subject     string `json:"subject,omitempty"`
 	Unreachable string `json:"unreachable,omitempty"`
 	Suite       string `json:"suite,omitempty"`
 }
@@ -68,6 +72,11 @@ func Work(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	}
 	lines := bufio.NewScanner(in)
 	lines.Buffer(nil, maxJobBytes)
+	if cfg.Adapter != nil {
+		// One program serves all jobs but those that rewrite its lines.
+		cfg.client = cfg.newProgram(nil)
+		defer cfg.client.close()
+	}
 	for lines.Scan() {
 		var next job
 		if err := json.Unmarshal(lines.Bytes(), &next); err != nil {
@@ -89,14 +98,15 @@ func (c *Config) do(ctx context.Context, next job, tell func(spec string, found 
 		cfg.SlowFactor = next.SlowFactor
 	}
 	env := new(specs.Env)
+	cfg.ClientTimeouts = next.Timeouts
 	cfg.fill(env)
 	env.Limits = next.Limits
 	err := cfg.plant(next)
 	if err == nil {
-		err = cfg.planted.plantIn(env)
+		err = cfg.enter(env)
+		defer cfg.leave()
 	}
 	if err == nil {
-		defer cfg.planted.pull()
 		judge := newJudge(ctx, onlyThese(next.IDs), cfg.Strict)
 		for _, id := range next.Unmet {
 			judge.findings[id] = []finding{{ID: id, Spec: reports.SpecResult{State: reports.Fail}}}
@@ -114,7 +124,7 @@ func (c *Config) do(ctx context.Context, next job, tell func(spec string, found 
 	var unreachable *UnreachableError
 	switch {
 	case errors.As(err, &unreachable):
-		done.Unreachable = unreachable.Problem
+		done.Subject, done.Unreachable = unreachable.Server, unreachable.Problem
 	case err != nil:
 		done.Suite = strings.TrimPrefix(err.Error(), "conformance: ")
 	}
