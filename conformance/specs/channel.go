@@ -3,6 +3,7 @@ package specs
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -53,6 +54,16 @@ func memberJoined(channel string, user *Actor) probe.Matcher {
 // memberLeft matches the notice that a user left the channel.
 func memberLeft(channel string, user *Actor) probe.Matcher {
 	return probe.Kind("channel.member_left").With("channel", channel).With("uid", user.UID)
+}
+
+// ofChannel returns the frames of one channel.
+func ofChannel(channel string, frames []probe.Object) []probe.Object {
+	return slices.DeleteFunc(slices.Clone(frames), func(frame probe.Object) bool { return frame.Value("channel") != channel })
+}
+
+// behind returns the frames that came after an answer.
+func behind(answer Answer, frames []probe.Object) []probe.Object {
+	return frames[1+slices.IndexFunc(frames, func(frame probe.Object) bool { return frame.ID == answer.ID }):]
 }
 
 // uids are the members "uid" of frames.
@@ -151,17 +162,18 @@ func registerChannelLeave(env *Env) {
 	It("ends what the channel sends", Verifies("RTM-CHANNEL-011"), func(ctx SpecContext) {
 		lobby := env.Channel("lobby")
 		alice, bob := env.member(ctx, "alice", lobby), env.member(ctx, "bob", lobby)
-		bob.Leave(ctx, lobby).OK()
-		before := len(bob.Conn.Inbox())
+		left := bob.Leave(ctx, lobby).OK()
 		alice.SendChannel(ctx, lobby, "while bob is away").OK()
 		carol := env.member(ctx, "carol", lobby)
 
 		// Bob comes back, because what is sent to him now cannot overtake what was sent to him while he was away.
-		bob.Join(ctx, lobby).OK()
+		back := bob.Join(ctx, lobby).OK()
 		alice.SendChannel(ctx, lobby, "bob is back").OK()
 		bob.Until(ctx, channelMessage(lobby, "bob is back"))
 
-		sent := bob.Conn.Inbox()[before:]
+		sent := behind(left, bob.Conn.Inbox())
+		away := sent[:len(sent)-len(behind(back, sent))]
+		Observe("what bob got of the channel while he was away", Kinds(ofChannel(lobby, away))).IsEmpty()
 		Observe("the messages that bob got since he left", Texts(sent)).Is([]string{"bob is back"})
 		Observe("the joins that bob was told since he left", uids(Of("channel.member_joined", sent))).HoldsNo(carol.UID)
 	})
@@ -184,6 +196,8 @@ func registerChannelLeave(env *Env) {
 		bob.Cut()
 
 		alice.AwaitWithin(ctx, env.Within("session_grace_ms"), memberLeft(lobby, bob))
+		members, _ := alice.Members(ctx, lobby).OK().Texts("members")
+		Observe("the members", members).HoldsExactly([]string{alice.UID})
 	})
 }
 
@@ -193,10 +207,12 @@ func registerChannelMessage(env *Env) {
 		alice, bob, carol := env.member(ctx, "alice", lobby), env.member(ctx, "bob", lobby), env.member(ctx, "carol", lobby)
 		before := env.serverTime(ctx)
 
-		alice.SendChannel(ctx, lobby, "hi").OK()
+		text := `hi <b>"bob"</b> & 'carol' \ päckchen 😀`
+		alice.SendChannel(ctx, lobby, text).OK()
 
 		for _, member := range []*Actor{bob, carol} {
-			message := member.Await(ctx, channelMessage(lobby, "hi"))
+			message := member.Await(ctx, probe.Kind("channel.message").With("channel", lobby))
+			Observe("the text that "+member.Name+" gets", message.Value("text")).Is(text)
 			Observe("the sender that "+member.Name+" sees", message.Value("from")).Is(alice.UID)
 			Observe("ts", message.Value("ts")).liesBetween(before, env.serverTime(ctx))
 		}
