@@ -4,8 +4,10 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/conformance/faults"
 	"github.com/rtmkit/rtmkit/reports"
+	"github.com/rtmkit/rtmkit/sdk/wire"
 )
 
 // broken is the configuration for judging a pair with a fault in it: only what the fault breaks, and without patience for
@@ -20,10 +22,15 @@ func broken(server string, fault faults.Fault) Config {
 }
 
 func TestEveryFaultIsCaughtByTheSpecsOfWhatItBreaks(t *testing.T) {
-	server := startReference(t, shortLimits())
+	limited := shortLimits()
+	limited.Calls = wire.DefaultCalls()
+	server, limiting := startReference(t, shortLimits()), startReference(t, limited)
 	for _, fault := range faults.All() {
 		t.Run(fault.Name, func(t *testing.T) {
 			cfg := broken(server, fault)
+			if slices.ContainsFunc(fault.Breaks, func(id string) bool { return catalogue.Embedded().Get(id).Profile == "call-limits" }) {
+				cfg = broken(limiting, fault)
+			}
 			result := judged(t, cfg)
 
 			for _, row := range result.Requirements {

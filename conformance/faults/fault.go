@@ -76,7 +76,13 @@ func (c *Counter) Count() int64 { return c.n.Load() }
 func All() []Fault { return slices.Concat(all...) }
 
 // all are the lists of faults, one for each area and subject.
-var all = [][]Fault{loginFaults}
+var all = [][]Fault{
+	loginFaults,
+	channelFaults,
+	channelMessageFaults,
+	channelMemberFaults,
+	channelLimitFaults,
+}
 
 // Tolerances returns every tolerance.
 func Tolerances() []Tolerance { return slices.Clone(tolerances) }
