@@ -21,16 +21,21 @@ func broken(server string, fault faults.Fault) Config {
 	return cfg
 }
 
+// limitsCalls tells whether a requirement can be judged only where call limits are in force.
+func limitsCalls(id string) bool { return catalogue.Embedded().Get(id).Profile == "call-limits" }
+
 func TestEveryFaultIsCaughtByTheSpecsOfWhatItBreaks(t *testing.T) {
-	limited := shortLimits()
-	limited.Calls = wire.DefaultCalls()
-	server, limiting := startReference(t, shortLimits()), startReference(t, limited)
+	limits := shortLimits()
+	free := startReference(t, limits)
+	limits.Calls = wire.DefaultCalls()
+	limited := startReference(t, limits)
 	for _, fault := range faults.All() {
 		t.Run(fault.Name, func(t *testing.T) {
-			cfg := broken(server, fault)
-			if slices.ContainsFunc(fault.Breaks, func(id string) bool { return catalogue.Embedded().Get(id).Profile == "call-limits" }) {
-				cfg = broken(limiting, fault)
+			server := free
+			if slices.ContainsFunc(fault.Breaks, limitsCalls) {
+				server = limited
 			}
+			cfg := broken(server, fault)
 			result := judged(t, cfg)
 
 			for _, row := range result.Requirements {

@@ -82,6 +82,8 @@ var all = [][]Fault{
 	channelMessageFaults,
 	channelMemberFaults,
 	channelLimitFaults,
+	evictionFaults,
+	loginIDFaults,
 }
 
 // Tolerances returns every tolerance.

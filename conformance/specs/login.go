@@ -28,6 +28,7 @@ func RegisterLogin(env *Env) {
 			alice.Login(ctx).OK()
 
 			Observe("the session of the login answer", alice.Session).IsNot("")
+		alice.Ping(ctx).OK()
 		})
 
 		registerLoginIDs(env)
@@ -97,6 +98,7 @@ func registerLoginIDs(env *Env) {
 
 		from, _ := bob.Await(ctx, probe.Kind("peer.message")).Text("from")
 		Observe("the sender that bob sees", from).Is(spaced.UID)
+		Observe("received, of a message to that uid", bob.SendPeer(ctx, spaced.UID, "hello").OK().Value("received")).Is(true)
 	})
 
 	It("takes uids in another case for other users", Verifies("RTM-LOGIN-014"), func(ctx SpecContext) {
@@ -106,6 +108,7 @@ func registerLoginIDs(env *Env) {
 		bob.SendPeer(ctx, lower.UID, "for lower").OK()
 		bob.SendPeer(ctx, upper.UID, "for upper").OK()
 
+		Observe("what alice gets", Texts(lower.Until(ctx, probe.Kind("peer.message")))).Is([]string{"for lower"})
 		Observe("what ALICE gets", Texts(upper.Until(ctx, probe.Kind("peer.message")))).Is([]string{"for upper"})
 	})
 
@@ -218,9 +221,10 @@ func registerEviction(env *Env) {
 		bob.Join(ctx, lobby).OK()
 		old.Join(ctx, lobby).OK()
 
-		old.Again(ctx)
+		newer := old.Again(ctx)
 
 		bob.Await(ctx, probe.Kind("channel.member_left").With("channel", lobby).With("uid", old.UID))
+		newer.SendChannel(ctx, lobby, "am I in?").Refused(5, "CHANNEL_MESSAGE_ERR_NOT_IN_CHANNEL")
 	})
 
 	It("sends messages to the new session only", Verifies("RTM-LOGIN-023"), func(ctx SpecContext) {
@@ -263,10 +267,14 @@ func registerEviction(env *Env) {
 		lobby := env.Channel("lobby")
 		bob, old := env.Login(ctx, "bob"), env.Login(ctx, "alice")
 		bob.Join(ctx, lobby).OK()
+		// A connection that does not read the close frame does not end by it.
+		old.Conn.PauseReading()
 		newer := old.Again(ctx)
 		newer.Join(ctx, lobby).OK()
 
 		old.Cut()
+		// The server needs a moment to see the end, and another login is one.
+		env.Login(ctx, "carol")
 
 		bob.SendChannel(ctx, lobby, "still there?").OK()
 		newer.Await(ctx, probe.Kind("channel.message").With("text", "still there?"))
