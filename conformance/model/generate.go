@@ -41,12 +41,17 @@ func (s Shape) withDefaults() Shape {
 }
 
 // Generate makes a program at random. The same source and shape make the same program. It begins with the logins of all
-// users, and prefers steps that the state makes interesting to ones that are refused.
+// users and the joins of most, and prefers steps that mean something where the user is to ones that are refused.
 func Generate(random *rand.Rand, shape Shape) Program {
 	shape = shape.withDefaults()
 	g := &generator{random: random, shape: shape, state: newState(shape.Limits)}
 	for _, user := range userNames[:shape.Users] {
 		g.add(Step{User: user, Verb: LogsIn})
+	}
+	for _, user := range userNames[:shape.Users] {
+		if random.IntN(4) > 0 {
+			g.add(Step{User: user, Verb: Joins, Channel: channelNames[0]})
+		}
 	}
 	for tries := 0; len(g.program) < shape.Steps && tries < 20*shape.Steps; tries++ {
 		g.add(g.step())
@@ -106,19 +111,24 @@ func (g *generator) verb(user string) Verb {
 	var choices []choice
 	switch g.state.user(user).presence {
 	case offline:
-		choices = []choice{{LogsIn, 6}, {Sends, 1}, {Joins, 1}}
+		choices = []choice{{LogsIn, 10}, {Sends, 1}, {Joins, 1}}
 		if g.shape.Kicks {
 			choices = append(choices, choice{ResumesEnded, 2})
 		}
 	case lost:
-		choices = []choice{{Resumes, 6}, {ResumesWithout, 1}, {LogsIn, 1}}
+		choices = []choice{{Resumes, 8}, {ResumesWithout, 2}, {LogsIn, 1}}
 		if g.shape.Kicks {
 			choices = append(choices, choice{ResumesEnded, 1})
 		}
 	default:
-		choices = []choice{{Joins, 5}, {Rejoins, 2}, {Leaves, 2}, {Sends, 6}, {Tells, 5}, {Lists, 2}, {Counts, 1}, {LogsOut, 1}, {LogsIn, 1}}
+		choices = []choice{{Tells, 5}, {Counts, 1}, {LogsOut, 1}, {LogsIn, 1}}
+		if len(g.state.user(user).channels) > 0 {
+			choices = append(choices, choice{Sends, 6}, choice{Leaves, 3}, choice{Lists, 2}, choice{Joins, 3}, choice{Rejoins, 1})
+		} else {
+			choices = append(choices, choice{Joins, 5}, choice{Rejoins, 5}, choice{Sends, 1}, choice{Leaves, 1}, choice{Lists, 1})
+		}
 		if g.shape.Kicks {
-			choices = append(choices, choice{LogsInElsewhere, 3}, choice{ResumesEnded, 1})
+			choices = append(choices, choice{LogsInElsewhere, 2}, choice{ResumesEnded, 1})
 		}
 		if g.shape.Cuts {
 			choices = append(choices, choice{IsCut, 4}, choice{Resumes, 1}, choice{ResumesWithout, 1})

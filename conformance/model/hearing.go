@@ -54,14 +54,16 @@ func newHearing(r *run, i int, steps []Step, outcomes []outcome) *hearing {
 func (h *hearing) judge(ctx context.Context) error {
 	users := h.connected()
 	for _, a := range users {
-		if err := h.await(ctx, a); err != nil {
-			h.missing = errors.Is(err, context.DeadlineExceeded)
-			frames := a.conn.Inbox()[a.heard:]
-			if err := h.compare(a, frames); err != nil {
-				return err
-			}
-			return found(h.last, a.name+" gets everything that is owed", reason(err))
+		what, err := h.await(ctx, a)
+		if err == nil {
+			continue
 		}
+		h.missing = errors.Is(err, context.DeadlineExceeded)
+		frames := a.conn.Inbox()[a.heard:]
+		if err := h.compare(a, frames); err != nil {
+			return err
+		}
+		return found(h.last, a.name+" gets "+what, reason(err))
 	}
 	pings := make([]int64, len(users))
 	for i, a := range users {
@@ -95,8 +97,8 @@ func (h *hearing) connected() []*actor {
 	return users
 }
 
-// await waits for what an actor is owed.
-func (h *hearing) await(ctx context.Context, a *actor) error {
+// await waits for what an actor is owed, and returns what did not come.
+func (h *hearing) await(ctx context.Context, a *actor) (what string, err error) {
 	ctx, cancel := h.within(ctx)
 	defer cancel()
 	for _, debt := range h.owed[a.name] {
@@ -107,19 +109,19 @@ func (h *hearing) await(ctx context.Context, a *actor) error {
 			got, ok := h.line(o)
 			return ok && got == debt.line
 		})); err != nil {
-			return err
+			return debt.text, err
 		}
 	}
 	if a != h.acting {
-		return nil
+		return "", nil
 	}
 	for _, channel := range slices.Sorted(maps.Keys(h.counts)) {
 		count := probe.Kind("channel.member_count").With("channel", h.id(channel)).With("count", h.counts[channel])
 		if _, err := a.conn.Await(ctx, count); err != nil {
-			return err
+			return fmt.Sprintf("the member_count %d of %s behind the answer", h.counts[channel], channel), err
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // drain takes everything up to the pong out of the inbox and returns what was not judged yet, in order.
@@ -252,7 +254,7 @@ func (h *hearing) frame(a *actor, o probe.Object) error {
 		a.peerSeq = seq
 	case "channel.message":
 		if seq <= a.cursors[channel] {
-			return found(h.last, fmt.Sprintf("%s's next message of %s has a seq above %d", a.name, channel, a.cursors[channel]), a.name+" gets "+o.String())
+			return found(h.last, fmt.Sprintf("%s's next message of %s has a seq above its cursor %d", a.name, channel, a.cursors[channel]), a.name+" gets "+o.String())
 		}
 		a.cursors[channel] = seq
 		said, _ := h.line(o)

@@ -20,15 +20,16 @@ const testApp = "0123456789abcdef0123456789abcdef"
 
 // startReference starts a reference server in this process, without call limits and with times that no busy machine
 // exceeds.
-func startReference(t testing.TB, change ...func(*wire.Limits)) Server {
+func startReference(t testing.TB, change ...func(*refserver.Config)) Server {
 	t.Helper()
 	limits := wire.DefaultLimits()
 	limits.Calls = nil
 	limits.CountIntervalMS = 20
+	config := refserver.Config{OpenApps: true, Limits: limits}
 	for _, change := range change {
-		change(&limits)
+		change(&config)
 	}
-	server, err := refserver.New(refserver.Config{OpenApps: true, Limits: limits})
+	server, err := refserver.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,6 +32,13 @@ type Server struct {
 	Trace *probe.Trace
 }
 
+func (s Server) withDefaults() Server {
+	if s.Budget <= 0 {
+		s.Budget = 5 * time.Second
+	}
+	return s
+}
+
 // Divergence is where a server left the model.
 type Divergence struct {
 	// Step is the number of the step, from 1.
@@ -63,13 +70,7 @@ func Run(ctx context.Context, server Server, program Program) (*Divergence, erro
 	if err := program.check(); err != nil {
 		return nil, err
 	}
-	r := &run{server: server, program: program, actors: make(map[string]*actor), said: make(map[string]string), tag: tag()}
-	if r.server.Budget <= 0 {
-		r.server.Budget = 5 * time.Second
-	}
-	if r.server.Trace == nil {
-		r.server.Trace = new(probe.Trace)
-	}
+	r := &run{server: server.withDefaults(), program: program, actors: make(map[string]*actor), said: make(map[string]string), tag: tag()}
 	defer r.close()
 	if err := r.open(ctx); err != nil {
 		return nil, err

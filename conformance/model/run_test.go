@@ -1,11 +1,12 @@
 package model
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/rtmkit/rtmkit/sdk/wire"
+
+	refserver "github.com/rtmkit/rtmkit/reference-server"
 )
 
 // shapes are the kinds of programs that the suite makes.
@@ -34,15 +35,12 @@ func TestTheReferenceServerKeepsToTheModel(t *testing.T) {
 }
 
 func TestTheReferenceServerKeepsToTheModelWithItsCallLimits(t *testing.T) {
-	server := startReference(t, func(l *wire.Limits) { l.Calls = wire.DefaultCalls() })
+	server := startReference(t, func(c *refserver.Config) { c.Limits.Calls = wire.DefaultCalls() })
 	for seed := range uint64(20) {
 		program := Generate(seeded(seed), Shape{Kicks: true, Cuts: true})
 		divergence, err := Run(t.Context(), server, program)
 		if err != nil || divergence != nil {
 			t.Fatalf("seed %d: %v %v\n%s", seed, divergence, err, program)
 		}
-	}
-	if testing.Verbose() {
-		fmt.Println(Generate(seeded(7), Shape{Kicks: true, Cuts: true}))
 	}
 }
