@@ -28,7 +28,7 @@ func RegisterLogin(env *Env) {
 			alice.Login(ctx).OK()
 
 			Observe("the session of the login answer", alice.Session).IsNot("")
-		alice.Ping(ctx).OK()
+			alice.Ping(ctx).OK()
 		})
 
 		registerLoginIDs(env)
