@@ -92,7 +92,8 @@ func (c *conformRunCommand) repeat() func(id string) string {
 		words = append(words, "--slow")
 	}
 	command := strings.Join(words, " ")
-	return func(id string) string { return command + " --only " + id }
+	adapter := c.adapterWords()
+	return func(id string) string { return command + " --only " + id + adapter }
 }
 
 // judge runs the suite and shows its progress.

@@ -29,6 +29,7 @@ type judging struct {
 	TokenCommand string           `json:"token_command,omitempty"`
 	TokenAppID   string           `json:"token_app_id,omitempty"`
 	Certificate  string           `json:"certificate,omitempty"` // of TokenAppID
+	Adapter      []string         `json:"adapter,omitempty"`     // the command of a client under test
 	Subjects     []string         `json:"subjects,omitempty"`
 	Timeouts     adapter.Timeouts `json:"timeouts"`
 	SlowFactor   float64          `json:"slow_factor,omitempty"`
@@ -42,6 +43,9 @@ func (j judging) config() (conformance.Config, error) {
 		TokenApp: token.App{ID: j.TokenAppID, Certificate: j.Certificate},
 		Subjects: j.Subjects, ClientTimeouts: j.Timeouts, SlowFactor: j.SlowFactor, Strict: j.Strict,
 		SuiteVersion: version,
+	}
+	if len(j.Adapter) > 0 {
+		cfg.Adapter = &adapter.Command{Args: j.Adapter}
 	}
 	var err error
 	cfg.TLS, err = j.TLS.config()

@@ -65,12 +65,15 @@ func (p *pair) stop() {
 func (p *pair) judge(s *subject) {
 	s.Server, s.OtherAppID = p.url, p.other
 	s.TokenAppID, s.Certificate = p.tokens.ID, p.tokens.Certificate
-	s.Subjects, s.Timeouts = []string{"server", "client"}, shortTimeouts
+	s.Timeouts = shortTimeouts
+	if s.Adapter == nil {
+		s.Subjects = []string{"server", "client"}
+	}
 	if p.calls == "off" {
 		s.notes = append(s.notes, "The server ran with its call limits off, so the profile call-limits is not judged.")
 	}
 	s.notes = append(s.notes, "The server announced short waiting times ("+strings.Join(shortLimits[:6], " ")+
-		" …), and the client's own timeouts were 1.2 s, by which every wait of the suite goes.")
+		" …), and a client was asked for timeouts of 1.2 s, by which every wait of the suite goes.")
 }
 
 func randomHex() string {

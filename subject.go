@@ -17,8 +17,11 @@ type subjectFlags struct {
 	TokenCommand  string  `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	TokenAppID    string  `placeholder:"ID" help:"App with a certificate, for the profile tokens; the suite mints its tokens itself."`
 	TokenAppFile  string  `type:"existingfile" placeholder:"FILE" help:"File with the certificate of --token-app-id."`
+	Client        bool    `help:"Judge the client adapter whose command stands behind --, for example --client -- node adapter.mjs."`
 	SlowFactor    float64 `default:"1" placeholder:"X" help:"Stretch every waiting time, for a slow server or machine."`
 	tlsFlags
+
+	Command []string `arg:"" optional:"" name:"command" help:"Command of the client adapter, behind --client --."`
 }
 
 // subject is who is judged in this run, ready to be judged.
@@ -36,6 +39,9 @@ type pairCalls string
 
 // open starts what has to be started, the reference pair if the flags name no server.
 func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
+	if f.Client != (len(f.Command) > 0) {
+		return nil, fail(exitUsage, "--client and the command of an adapter go together: --client -- node adapter.mjs")
+	}
 	own := f.Server == "" && f.ServerCommand == ""
 	switch {
 	case own && (f.TokenCommand != "" || f.TokenAppID != "" || f.OtherAppID != ""):
@@ -55,6 +61,9 @@ func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
 			return nil, err
 		}
 		s.TokenAppID, s.Certificate = app.ID, app.Certificate
+	}
+	if f.Client {
+		s.Subjects, s.Adapter = []string{"client"}, f.Command
 	}
 	switch {
 	case own:
@@ -94,6 +103,18 @@ func (f *subjectFlags) words() []string {
 	flag("tls-ca", f.TLSCA)
 	if f.Insecure {
 		words = append(words, "--insecure")
+	}
+	return words
+}
+
+// adapterWords are the end of the command line, behind all flags.
+func (f *subjectFlags) adapterWords() string {
+	if !f.Client {
+		return ""
+	}
+	words := " --client --"
+	for _, word := range f.Command {
+		words += " " + quoted(word)
 	}
 	return words
 }
