@@ -1,9 +1,13 @@
 package conformance
 
 import (
+	"bytes"
 	"context"
 	"io"
+	"sync"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
@@ -37,8 +41,52 @@ func startAdapter(t testing.TB, command adapter.Command) *adapter.Program {
 	return program
 }
 
-func TestTheSDKMeetsEveryClientRequirementOverTheAdapterProtocol(t *testing.T) {
-	program := startAdapter(t, overThePipe())
+// lineSchemas are the schemas of the lines of both directions.
+func lineSchemas(t testing.TB) map[adapter.Direction]*jsonschema.Schema {
+	t.Helper()
+	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(adapter.Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("urn:test", parsed); err != nil {
+		t.Fatal(err)
+	}
+	return map[adapter.Direction]*jsonschema.Schema{
+		adapter.ToAdapter: compiler.MustCompile("urn:test#/$defs/command"),
+		adapter.ToSuite:   compiler.MustCompile("urn:test#/$defs/answer"),
+	}
+}
+
+func TestTheSDKMeetsEveryClientRequirementOverTheAdapterProtocolAndEveryLineKeepsTheSchema(t *testing.T) {
+	command := overThePipe()
+	schemas := lineSchemas(t)
+	var (
+		mu    sync.Mutex
+		lines int
+		words = map[string]bool{}
+	)
+	command.Rewrite = func(direction adapter.Direction, line []byte) [][]byte {
+		value, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
+		if err == nil {
+			err = schemas[direction].Validate(value)
+		}
+		if err != nil {
+			t.Errorf("%s %s does not keep the schema: %v", direction, line, err)
+			return nil
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		lines++
+		members := value.(map[string]any)
+		for _, member := range []string{"cmd", "event"} {
+			if word, ok := members[member].(string); ok {
+				words[word] = true
+			}
+		}
+		return [][]byte{line}
+	}
+	program := startAdapter(t, command)
 	cfg := pair(startReference(t, shortLimits()))
 	cfg.Subjects = []string{"client"}
 	cfg.NewClient = program.NewClient
@@ -61,6 +109,19 @@ func TestTheSDKMeetsEveryClientRequirementOverTheAdapterProtocol(t *testing.T) {
 	}
 	if judgedRows == 0 {
 		t.Error("no requirement was judged")
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	t.Logf("%d lines", lines)
+	for _, word := range []string{
+		"hello", "createClient", "listen", "removeAllListeners", "state", "login", "logout", "renewToken", "createMessage", "sendPeer",
+		"memberCounts", "createChannel", "joinChannel", "leaveChannel", "sendChannel", "members", "close",
+		adapter.StateChanged, adapter.MessageFromPeer, adapter.TokenExpired, adapter.TokenWillExpire, adapter.ChannelMessage,
+		adapter.MemberJoined, adapter.MemberLeft, adapter.MemberCountUpdated,
+	} {
+		if !words[word] {
+			t.Errorf("the suite never saw a line of %s", word)
+		}
 	}
 	for _, err := range []error{program.Err(), program.Down()} {
 		if err != nil {

@@ -161,7 +161,8 @@ func (c content) read() (text string, raw []byte, description string, err error)
 	if c.Text != nil {
 		return *c.Text, nil, "", nil
 	}
-	if raw, err = base64.StdEncoding.Strict().DecodeString(*c.Raw); err != nil {
+	// The library reads over line breaks.
+	if raw, err = base64.StdEncoding.Strict().DecodeString(*c.Raw); err != nil || strings.ContainsAny(*c.Raw, "\r\n") {
 		return "", nil, "", errors.New(`the member "raw" is not standard Base64 with padding`)
 	}
 	if raw == nil {
