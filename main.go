@@ -98,6 +98,7 @@ func (a *app) command() string {
 // commands is the command line of rtmkit; each field is a subcommand with a file
 // of its own.
 type commands struct {
+	Adapter adapterCommand `cmd:"" help:"Put a client SDK in any language under test."`
 	Check   checkCommand   `cmd:"" help:"Judge and measure the reference pair on this machine, and write a report."`
 	Conform conformCommand `cmd:"" help:"Judge a server against the numbered requirements."`
 	Load    loadCommand    `cmd:"" help:"Measure a server under open-loop load."`

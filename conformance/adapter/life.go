@@ -100,9 +100,11 @@ func (l *life) breach(deed string, line []byte) error {
 
 // call gives the adapter a command and waits for its reply. The ok goes into into.
 func (l *life) call(ctx context.Context, c *command, into any) error {
-	patience := l.program.command.Patience
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, errSilent)
-	defer cancel()
+	if _, bounded := ctx.Deadline(); !bounded {
+		patient, cancel := context.WithTimeout(ctx, l.program.command.Patience)
+		defer cancel()
+		ctx = patient
+	}
 	began := time.Now()
 	question, err := l.ask(ctx, c, into)
 	if err != nil {
@@ -127,8 +129,6 @@ func (l *life) call(ctx context.Context, c *command, into any) error {
 	}
 	return l.gaveUp(ctx, c.Cmd, time.Since(began), context.Cause(ctx))
 }
-
-var errSilent = errors.New("the adapter did not answer in time")
 
 // gaveUp returns the error of a call that ended without a reply. An adapter that was silent for as long as it was allowed
 // to is down; one whose caller lost interest is not.

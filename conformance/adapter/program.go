@@ -31,8 +31,8 @@ type Command struct {
 	// leaves the advice out.
 	Nearest func(misspelt string, words []string) string
 
-	// Patience bounds every command whose context allows more; 0 means 10 seconds. It must be longer than the slowest
-	// call of the SDK, since a call of the SDK is one command.
+	// Patience bounds a command whose context has no deadline of its own; 0 means 20 seconds. It must be longer than the
+	// timeouts of the SDK, since a call of the SDK is one command.
 	Patience time.Duration
 	// Grace is how long the program may take to end after its standard input was closed; 0 means 3 seconds.
 	Grace time.Duration
@@ -105,7 +105,7 @@ func Start(ctx context.Context, command Command) (*Program, error) {
 		return nil, errors.New("adapter: a command needs either Args or InProcess")
 	}
 	if command.Patience <= 0 {
-		command.Patience = 10 * time.Second
+		command.Patience = 20 * time.Second
 	}
 	if command.Grace <= 0 {
 		command.Grace = 3 * time.Second
