@@ -73,21 +73,6 @@ func ExitCode(result *reports.Conformance, err error) int {
 		return ExitUnreachable
 	case err != nil || result == nil:
 		return ExitSuite
-	case result.Interrupted:
-		return ExitInterrupted
 	}
-	counts := result.Counts()
-	judged := 0
-	for verdict, count := range counts {
-		if verdict.Judged() {
-			judged += count
-		}
-	}
-	switch {
-	case counts[reports.Error] > 0:
-		return ExitSuite
-	case counts[reports.Fail] > 0 || counts[reports.Blocked] > 0 || judged == 0:
-		return ExitNotConformant
-	}
-	return ExitConformant
+	return result.ExitCode()
 }

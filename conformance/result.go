@@ -53,43 +53,13 @@ func (j *judge) sumUp(r *catalogue.Requirement, row *reports.RequirementResult) 
 	}
 }
 
-// profiles gives each profile its verdict.
-func profiles(cat *catalogue.Catalogue, rows []reports.RequirementResult) []reports.ProfileResult {
-	results := make([]reports.ProfileResult, len(cat.Profiles))
-	for i, profile := range cat.Profiles {
-		results[i] = reports.ProfileResult{Name: profile.Name, Counts: make(map[reports.Verdict]int)}
-		musts := make(map[reports.Verdict]int)
-		for _, row := range rows {
-			if row.Profile != profile.Name {
-				continue
-			}
-			results[i].Counts[row.Verdict]++
-			if row.Level == reports.Must || row.Verdict == reports.Fail {
-				musts[row.Verdict]++
-			}
+// profiles gives each profile its verdict, as far as it asks something of the subject.
+func profiles(cat *catalogue.Catalogue, kind string, rows []reports.RequirementResult) []reports.ProfileResult {
+	var results []reports.ProfileResult
+	for _, profile := range cat.Profiles {
+		if result := reports.NewProfile(profile.Name, kind, rows); len(result.Counts) > 0 {
+			results = append(results, result)
 		}
-		results[i].Verdict = profileVerdict(results[i].Counts, musts)
 	}
 	return results
-}
-
-func profileVerdict(all, musts map[reports.Verdict]int) reports.ProfileVerdict {
-	judged, rows := 0, 0
-	for verdict, count := range all {
-		rows += count
-		if verdict.Judged() {
-			judged += count
-		}
-	}
-	switch {
-	case musts[reports.Fail]+musts[reports.Blocked]+musts[reports.Error] > 0:
-		return reports.NotConformant
-	case rows > 0 && rows == all[reports.NotDeclared]+all[reports.Undecided]:
-		return reports.ProfileNotDeclared
-	case judged == 0:
-		return reports.NoEvidence
-	case musts[reports.NotSelected]+musts[reports.NoSpec] > 0:
-		return reports.Partial
-	}
-	return reports.Conformant
 }

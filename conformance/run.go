@@ -51,7 +51,7 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 	result.EndedAt = time.Now().UTC()
 	result.Interrupted = ctx.Err() != nil || judge.interrupted
 	result.Requirements = judge.requirements(&cfg, env)
-	result.Profiles = profiles(judge.catalogue, result.Requirements)
+	result.Profiles = profiles(judge.catalogue, result.Subject.Kind, result.Requirements)
 	return result, nil
 }
 

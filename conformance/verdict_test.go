@@ -42,28 +42,3 @@ func TestExitCodesNeedEvidenceForGreen(t *testing.T) {
 		}
 	}
 }
-
-func TestAProfileIsConformantOnlyIfEveryMustPassed(t *testing.T) {
-	type counts = map[reports.Verdict]int
-	for name, test := range map[string]struct {
-		all, musts counts
-		want       reports.ProfileVerdict
-	}{
-		"all pass":             {counts{reports.Pass: 3}, counts{reports.Pass: 3}, reports.Conformant},
-		"a SHOULD warns":       {counts{reports.Pass: 3, reports.Warn: 1}, counts{reports.Pass: 3}, reports.Conformant},
-		"a SHOULD is left out": {counts{reports.Pass: 3, reports.NotSelected: 1}, counts{reports.Pass: 3}, reports.Conformant},
-		"an undecided row":     {counts{reports.Pass: 3, reports.Undecided: 1}, counts{reports.Pass: 3, reports.Undecided: 1}, reports.Conformant},
-		"a MUST fails":         {counts{reports.Pass: 3, reports.Fail: 1}, counts{reports.Pass: 3, reports.Fail: 1}, reports.NotConformant},
-		"a MUST is blocked":    {counts{reports.Pass: 3, reports.Blocked: 1}, counts{reports.Pass: 3, reports.Blocked: 1}, reports.NotConformant},
-		"a spec is at fault":   {counts{reports.Pass: 3, reports.Error: 1}, counts{reports.Pass: 3, reports.Error: 1}, reports.NotConformant},
-		"a MUST is left out":   {counts{reports.Pass: 3, reports.NotSelected: 1}, counts{reports.Pass: 3, reports.NotSelected: 1}, reports.Partial},
-		"a MUST has no spec":   {counts{reports.Pass: 3, reports.NoSpec: 1}, counts{reports.Pass: 3, reports.NoSpec: 1}, reports.Partial},
-		"nothing is judged":    {counts{reports.NotSelected: 3}, counts{reports.NotSelected: 3}, reports.NoEvidence},
-		"nothing is declared":  {counts{reports.NotDeclared: 3}, counts{reports.NotDeclared: 3}, reports.ProfileNotDeclared},
-		"there is nothing":     {counts{}, counts{}, reports.NoEvidence},
-	} {
-		if got := profileVerdict(test.all, test.musts); got != test.want {
-			t.Errorf("%s: the profile is %s, want %s", name, got, test.want)
-		}
-	}
-}

@@ -116,7 +116,7 @@ func (q *RequirementResult) set(v Verdict, reason string) {
 func (c *Conformance) judgeProfiles() {
 	c.Profiles = nil
 	for _, name := range []string{"core", "token", "order", "limits", "large", "attributes", "invitation"} {
-		c.Profiles = append(c.Profiles, NewProfile(name, c.Requirements))
+		c.Profiles = append(c.Profiles, NewProfile(name, c.Subject.Kind, c.Requirements))
 	}
 }
 

@@ -3,18 +3,20 @@ package reports
 import "slices"
 
 // NewProfile returns the verdict of the profile with this name from the rows of
-// a result, whatever other profiles are among them.
+// a result, whatever other profiles are among them. The kind is that of the
+// subject: what binds a server decides nothing about a client, and the other way
+// round; a pair is bound by both.
 //
 // Only a MUST decides, and a SHOULD that a strict run made a failure. A
 // provisional requirement is counted and decides nothing. A profile of which
 // nothing was judged is never more than [NoEvidence].
-func NewProfile(name string, rows []RequirementResult) ProfileResult {
+func NewProfile(name, kind string, rows []RequirementResult) ProfileResult {
 	p := ProfileResult{Name: name, Counts: make(map[Verdict]int)}
 	deciding, musts := make(map[Verdict]int), make(map[Verdict]int)
 	count, judged := 0, 0
 	for i := range rows {
 		q := &rows[i]
-		if q.Profile != name {
+		if q.Profile != name || !binds(q.Subject, kind) {
 			continue
 		}
 		p.Counts[q.Verdict]++
@@ -44,6 +46,9 @@ func NewProfile(name string, rows []RequirementResult) ProfileResult {
 	}
 	return p
 }
+
+// binds tells whether a requirement for one kind of subject binds another kind.
+func binds(required, kind string) bool { return required == kind || kind == "pair" || kind == "" }
 
 // ExitCode returns the exit code that follows from the rows: 130 when the run
 // was interrupted, 4 when the suite broke, 1 when a requirement failed, was flaky,

@@ -42,7 +42,7 @@ func TestAProfileConformsOnlyWhenEveryMustPassed(t *testing.T) {
 	} {
 		elsewhere := row(Must, Fail)
 		elsewhere.Profile = "other"
-		got := NewProfile("core", append(tt.rows, elsewhere))
+		got := NewProfile("core", "pair", append(tt.rows, elsewhere))
 		if got.Verdict != tt.want {
 			t.Errorf("%s: %s, want %s", name, got.Verdict, tt.want)
 		}
