@@ -83,6 +83,9 @@ var all = [][]Fault{
 	channelMemberFaults,
 	channelLimitFaults,
 	evictionFaults,
+	tokenFaults,
+	tokenSessionFaults,
+	peerFaults,
 	loginIDFaults,
 }
 

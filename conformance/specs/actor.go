@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/onsi/ginkgo/v2"
@@ -136,9 +137,19 @@ func (a *Actor) Start(kind string, fields ...probe.Field) Asked {
 	ginkgo.GinkgoHelper()
 	id, err := a.Conn.Start(kind, fields...)
 	if err != nil {
-		fail(1, a.Name+" can send "+kind, err.Error())
+		fail(1, a.Name+" can send "+kind, a.ended(err))
 	}
 	return Asked{kind, id}
+}
+
+// ended words why nothing could be sent: how the server ended the connection tells more than the write that failed.
+func (a *Actor) ended(err error) string {
+	ctx, cancel := bounded(context.Background(), a.env.Answer())
+	defer cancel()
+	if code, reason, late := a.Conn.AwaitClose(ctx); late == nil {
+		return strings.TrimSpace(fmt.Sprintf("the server has closed the connection with close %d %s", code, reason))
+	}
+	return err.Error()
 }
 
 // Answer waits for the answer to a request.

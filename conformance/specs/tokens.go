@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/onsi/ginkgo/v2"
+
 	"github.com/rtmkit/rtmkit/conformance/probe"
 	"github.com/rtmkit/rtmkit/sdk/token"
 )
@@ -58,6 +60,18 @@ func (f format) endingAt(env *Env, uid string, end time.Time) string {
 // soon returns the next whole second that leaves time to log in before it, on a machine that is busy with other things
 // too.
 func soon() time.Time { return time.Now().Add(2600 * time.Millisecond).Truncate(time.Second) }
+
+// till is the budget for what happens when a token ends.
+func (e *Env) till(end time.Time) time.Duration { return time.Until(end) + e.Answer() }
+
+// passes waits until a token that ends a second later has ended its session, so that a server has had time for all that
+// it does at the end of another.
+func (e *Env) passes(ctx context.Context, end time.Time) {
+	ginkgo.GinkgoHelper()
+	later := end.Add(time.Second)
+	clock := e.loginCertified(ctx, "clock", func(uid string) string { return format007.endingAt(e, uid, later) })
+	clock.AwaitWithin(ctx, e.till(later), probe.Kind("login.kicked"))
+}
 
 // certified are the credentials of a user of the certified app.
 func (e *Env) certified(uid, token string) probe.Credentials {
