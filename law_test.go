@@ -30,6 +30,7 @@ var law = []struct {
 	{"conformance/probe", []string{module, "github.com/onsi"}, "the probe has its own encoder, so that a codec bug cannot hide"},
 	{"conformance/faults", []string{module, "github.com"}, "a fault must not lean on the codec of the pair that it breaks"},
 	{"conformance/adapter", []string{"github.com/onsi", module + "conformance", module + "reference-server", module + "loadgen"}, "a vendor serves a client with it and must not get the suite"},
+	{"conformance/model", []string{module + "sdk", module + "conformance/specs", module + "conformance/catalogue", "github.com/onsi"}, "the model judges by the protocol alone, and specs build on it"},
 	{"conformance/faultnet", []string{module, "github.com"}, "a TCP proxy needs the standard library only"},
 	{"conformance/...", []string{module + "reference-server", module + "loadgen"}, "the suite must judge any server"},
 	{"loadgen/...", []string{module + "reference-server", module + "conformance", "github.com/onsi"}, "the generator must load any server"},

@@ -55,7 +55,7 @@ type Config struct {
 	SlowFactor float64
 	// Strict makes the violation of a SHOULD a failure.
 	Strict bool
-	// Seed orders the specs; 0 takes one from the clock. The same seed gives the same order.
+	// Seed orders the specs and makes their random programs; 0 takes one from the clock. The same seed gives the same.
 	Seed int64
 
 	// SuiteVersion is the version that the result names.

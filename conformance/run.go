@@ -26,13 +26,13 @@ import (
 func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 	ginkgoTree.Lock()
 	defer ginkgoTree.Unlock()
+	if cfg.Seed == 0 {
+		cfg.Seed = newSeed()
+	}
 	env := new(specs.Env)
 	judge, server, err := cfg.open(ctx, env)
 	if err != nil {
 		return nil, err
-	}
-	if cfg.Seed == 0 {
-		cfg.Seed = newSeed()
 	}
 	env.Gate = judge.gate
 	defer cfg.leave()
@@ -85,7 +85,7 @@ func (c *Config) fill(env *specs.Env) {
 	env.Server, env.TLS = c.Server, c.TLS
 	env.AppID, env.OtherAppID, env.Token, env.TokenApp = c.AppID, c.OtherAppID, c.Token, c.TokenApp
 	env.NewClient, env.ClientTimeouts = c.NewClient, c.ClientTimeouts
-	env.SlowFactor, env.Repeat = c.SlowFactor, c.Repeat
+	env.SlowFactor, env.Repeat, env.Seed = c.SlowFactor, c.Repeat, c.Seed
 	env.Limits = specs.ReadLimits(probe.Object{})
 	if env.NewClient == nil {
 		env.NewClient = adapter.NewSDK

@@ -28,13 +28,13 @@ func Selftest(ctx context.Context, cfg Config) (*reports.Selftest, error) {
 	ginkgoTree.Lock()
 	defer ginkgoTree.Unlock()
 	cfg.Slow = true
+	if cfg.Seed == 0 {
+		cfg.Seed = newSeed()
+	}
 	env := new(specs.Env)
 	judge, server, err := cfg.open(ctx, env)
 	if err != nil {
 		return nil, err
-	}
-	if cfg.Seed == 0 {
-		cfg.Seed = newSeed()
 	}
 	t := &selftest{config: &cfg, env: env, judge: judge, factor: cmp.Or(cfg.SlowFactor, 1) * impatience}
 	t.result = &reports.Selftest{

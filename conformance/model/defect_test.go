@@ -250,7 +250,7 @@ func TestADefectIsFoundAndShownByAShortScript(t *testing.T) {
 			server := startFaulty(t, test.defect)
 			server.Budget = 2 * time.Second
 			var failure *Failure
-			for _, shape := range []string{"channels", "logins", "reconnect"} {
+			for _, shape := range []string{"core", "channels", "reconnect"} {
 				var err error
 				if failure, err = Judge(t.Context(), server, shapes[shape], 1, suitePrograms); err != nil {
 					t.Fatal(err)
@@ -272,7 +272,7 @@ func TestADefectIsFoundAndShownByAShortScript(t *testing.T) {
 
 func TestWhatIsFoundIsAScenarioThatFindsItAgain(t *testing.T) {
 	server := startFaulty(t, defects["a channel that nobody is in counts one"].defect)
-	failure, err := Judge(t.Context(), server, Shape{}, 3, suitePrograms)
+	failure, err := Judge(t.Context(), server, shapes["channels"], 3, suitePrograms)
 	if err != nil || failure == nil {
 		t.Fatal(failure, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // Shape says what kind of programs are made.
@@ -12,7 +13,7 @@ type Shape struct {
 	Steps int
 	// Users is how many users it has, at most 8; 0 means 3.
 	Users int
-	// Channels is how many channels it has, at most 4; 0 means 2.
+	// Channels is how many channels it has, at most 4; without one, users only log in and out and send peer messages.
 	Channels int
 	// Kicks lets users log in elsewhere and ask for sessions that have ended.
 	Kicks bool
@@ -28,7 +29,7 @@ var (
 )
 
 func (s Shape) withDefaults() Shape {
-	for value, usual := range map[*int]int{&s.Steps: 24, &s.Users: 3, &s.Channels: 2} {
+	for value, usual := range map[*int]int{&s.Steps: 24, &s.Users: 3} {
 		if *value <= 0 {
 			*value = usual
 		}
@@ -36,7 +37,7 @@ func (s Shape) withDefaults() Shape {
 	s.Limits = s.Limits.withDefaults()
 	s.Steps = min(s.Steps, programSteps)
 	s.Users = min(s.Users, len(userNames), s.Limits.Members)
-	s.Channels = min(s.Channels, len(channelNames))
+	s.Channels = max(0, min(s.Channels, len(channelNames)))
 	return s
 }
 
@@ -49,7 +50,7 @@ func Generate(random *rand.Rand, shape Shape) Program {
 		g.add(Step{User: user, Verb: LogsIn})
 	}
 	for _, user := range userNames[:shape.Users] {
-		if random.IntN(4) > 0 {
+		if shape.Channels > 0 && random.IntN(4) > 0 {
 			g.add(Step{User: user, Verb: Joins, Channel: channelNames[0]})
 		}
 	}
@@ -133,6 +134,12 @@ func (g *generator) verb(user string) Verb {
 		if g.shape.Cuts {
 			choices = append(choices, choice{IsCut, 4}, choice{Resumes, 1}, choice{ResumesWithout, 1})
 		}
+	}
+	if g.shape.Channels == 0 {
+		choices = slices.DeleteFunc(choices, func(c choice) bool {
+			object, _ := c.verb.object()
+			return strings.HasPrefix(object, "CHANNEL")
+		})
 	}
 	sum := 0
 	for _, choice := range choices {

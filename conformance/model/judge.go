@@ -16,6 +16,8 @@ type Failure struct {
 	Divergence *Divergence
 	// Steps is how many steps the program had before it was shrunk.
 	Steps int
+	// Again tells whether the server diverged again when the program was repeated.
+	Again bool
 }
 
 // Scenario returns the failure as a scenario: what was expected and observed as remarks, and the program. [Parse] reads it.
@@ -24,7 +26,11 @@ func (f *Failure) Scenario() string {
 	remark := func(word, text string) string {
 		return fmt.Sprintf("# %s %s\n", word, strings.ReplaceAll(text, "\n", " "))
 	}
-	return fmt.Sprintf("# In step %d, %s:\n", d.Step, d.Line) + remark("expected", d.Expected) + remark("observed", d.Observed) + f.Program.String()
+	text := fmt.Sprintf("# In step %d, %s:\n", d.Step, d.Line) + remark("expected", d.Expected) + remark("observed", d.Observed)
+	if !f.Again {
+		text += "# The server did not diverge again when the program was repeated.\n"
+	}
+	return text + f.Program.String()
 }
 
 // Judge makes programs from a seed and runs them until one diverges, which it shrinks. It returns nil when none does. The
@@ -33,15 +39,12 @@ func (f *Failure) Scenario() string {
 func Judge(ctx context.Context, server Server, shape Shape, seed uint64, programs int) (*Failure, error) {
 	judged := 0
 	for n := range programs {
-		program := Generate(rand.New(rand.NewPCG(seed, uint64(n))), shape)
-		divergence, err := Run(ctx, server, program)
+		failure, err := Replay(ctx, server, Generate(rand.New(rand.NewPCG(seed, uint64(n))), shape))
 		switch {
 		case errors.Is(err, ErrTooSlow):
 			continue
-		case err != nil:
-			return nil, err
-		case divergence != nil:
-			return Shorten(ctx, server, program, divergence), nil
+		case failure != nil || err != nil:
+			return failure, err
 		}
 		judged++
 	}
@@ -61,22 +64,31 @@ const (
 	shrinkBudgets = 4
 )
 
-// Shorten shrinks a program that diverged on a server. When the shortest one found does not diverge once more, the failure
-// is the program as it was.
-func Shorten(ctx context.Context, server Server, program Program, divergence *Divergence) *Failure {
-	whole := &Failure{Program: program, Divergence: divergence, Steps: len(program)}
+// Replay runs one program, and shrinks it when it diverges; see [Run] for the error. When the shortest program found does not
+// diverge once more, the failure is the program as it was. The trace of the server gets the frames of these last runs only.
+func Replay(ctx context.Context, server Server, program Program) (*Failure, error) {
+	quiet := server
+	quiet.Trace = nil
+	divergence, err := Run(ctx, quiet, program)
+	if divergence == nil || err != nil {
+		return nil, err
+	}
+	failure := &Failure{Program: program, Divergence: divergence, Steps: len(program)}
 	server = server.withDefaults()
 	quick := server
 	quick.Budget, quick.Trace = server.Budget/quicker, nil
 	searching, cancel := context.WithTimeout(ctx, shrinkBudgets*server.Budget)
 	defer cancel()
-	upTo := program[:divergence.Step-1+program.group(divergence.Step-1)]
-	shortest := Shrink(upTo, shrinkRuns, func(candidate Program) bool {
+	last := divergence.Step - 1
+	shortest := Shrink(program[:last+program.group(last)], shrinkRuns, func(candidate Program) bool {
 		divergence, err := Run(searching, quick, candidate)
 		return err == nil && divergence != nil
 	})
-	if divergence, err := Run(ctx, server, shortest); err == nil && divergence != nil {
-		whole.Program, whole.Divergence = shortest, divergence
+	for _, candidate := range []Program{shortest, program} {
+		if divergence, err := Run(ctx, server, candidate); err == nil && divergence != nil {
+			failure.Program, failure.Divergence, failure.Again = candidate, divergence, true
+			break
+		}
 	}
-	return whole
+	return failure, nil
 }

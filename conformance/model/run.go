@@ -60,12 +60,30 @@ func (d *Divergence) String() string {
 // for too long, so that nothing can be said about the server.
 var ErrTooSlow = errors.New("model: the program took longer than the grace, the silence or the replay that the server announces allow; repeat it on a machine that is less busy, or with longer limits")
 
+// LimitError tells that a program asks for more than a server's limits allow at any speed.
+type LimitError struct {
+	// Step is the number of the step that may be refused, or 0 when the program has too many users.
+	Step int
+	// Limit is the name of the limit.
+	Limit string
+	// Most is how much of it the server allows.
+	Most int
+}
+
+// Error tells which step may be refused by which limit.
+func (e *LimitError) Error() string {
+	if e.Step == 0 {
+		return fmt.Sprintf("model: the program has more users than the %d members up to which the server tells everything", e.Most)
+	}
+	return fmt.Sprintf("model: step %d may be refused by the server's call limit %s, of which a session can be sure of %d", e.Step, e.Limit, e.Most)
+}
+
 // Run executes a program against a server, step by step, with users and channels that are new to the server, and returns
 // the first divergence from the model, or nil. A step is over when everything that it owes has come.
 //
-// The error says that the program could not be judged: it is no valid program or asks for more than the server's limits
-// allow in any time, the server cannot be reached or refuses the logins, the context ended, or [ErrTooSlow]. Run closes its
-// connections and leaves their sessions to the grace of the server.
+// The error says that the program could not be judged: it is no valid program, the server's limits are too low for it, which
+// is a [*LimitError], the server cannot be reached or refuses a plain login, the context ended, or [ErrTooSlow]. Run closes
+// its connections and leaves their sessions to the grace of the server.
 func Run(ctx context.Context, server Server, program Program) (*Divergence, error) {
 	if err := program.check(); err != nil {
 		return nil, err
@@ -186,17 +204,16 @@ func (r *run) open(ctx context.Context) error {
 	}
 	r.limits = ReadLimits(answer)
 	if users := len(r.program.Users()); users > r.limits.Members {
-		return fmt.Errorf("model: the program has %d users, and the server tells less in channels of more than %d", users, r.limits.Members)
+		return &LimitError{0, "members", r.limits.Members}
+	}
+	ahead := newState(r.limits)
+	for i, step := range r.program {
+		if limit := ahead.over(step); limit != "" {
+			return &LimitError{i + 1, limit, r.limits.Calls[limit]}
+		}
+		ahead.apply(i+1, step)
 	}
 	r.state = newState(r.limits)
-	probeOnly := newState(r.limits)
-	for i, step := range r.program {
-		if limit := probeOnly.over(step); limit != "" {
-			return fmt.Errorf("model: step %d, %q: the server's call limit %q may refuse it; a session may ask for no more than %d",
-				i+1, step, limit, r.limits.Calls[limit])
-		}
-		probeOnly.apply(i+1, step)
-	}
 	for _, name := range r.program.Users() {
 		r.actors[name] = &actor{name: name, uid: r.id(name), cursors: make(map[string]int64)}
 	}

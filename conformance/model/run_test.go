@@ -11,9 +11,9 @@ import (
 
 // shapes are the kinds of programs that the suite makes.
 var shapes = map[string]Shape{
-	"channels":  {},
-	"logins":    {Kicks: true},
-	"reconnect": {Kicks: true, Cuts: true, Steps: 30},
+	"core":      {Kicks: true},
+	"channels":  {Channels: 2, Kicks: true},
+	"reconnect": {Channels: 2, Kicks: true, Cuts: true, Steps: 30},
 }
 
 func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 0)) }
@@ -37,7 +37,7 @@ func TestTheReferenceServerKeepsToTheModel(t *testing.T) {
 func TestTheReferenceServerKeepsToTheModelWithItsCallLimits(t *testing.T) {
 	server := startReference(t, func(c *refserver.Config) { c.Limits.Calls = wire.DefaultCalls() })
 	for seed := range uint64(20) {
-		program := Generate(seeded(seed), Shape{Kicks: true, Cuts: true})
+		program := Generate(seeded(seed), shapes["reconnect"])
 		divergence, err := Run(t.Context(), server, program)
 		if err != nil || divergence != nil {
 			t.Fatalf("seed %d: %v %v\n%s", seed, divergence, err, program)

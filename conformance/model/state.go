@@ -108,6 +108,16 @@ func (s *state) room(name string) *room {
 
 // apply does step number n and returns its outcome.
 func (s *state) apply(n int, step Step) outcome {
+	done := s.do(n, step)
+	if done.link == onSame && !strings.HasPrefix(done.answer, "error") {
+		for _, call := range step.calls() {
+			s.user(step.User).calls[call]++
+		}
+	}
+	return done
+}
+
+func (s *state) do(n int, step Step) outcome {
 	name, user := step.User, s.user(step.User)
 	switch step.Verb {
 	case LogsIn:
@@ -131,9 +141,6 @@ func (s *state) apply(n int, step Step) outcome {
 	}
 	if user.presence != online {
 		return outcome{link: onBare, answer: refused(102)}
-	}
-	for _, call := range step.calls() {
-		user.calls[call]++
 	}
 	switch step.Verb {
 	case LogsOut:
@@ -300,8 +307,8 @@ func (s *state) others(name, channel string) []string {
 	return others
 }
 
-// over returns the call limit that a step could exceed, or "". A call is counted for as long as its session lasts, so that
-// no answer depends on the time.
+// over returns the call limit that a step could exceed, or "". A call counts for as long as its session lasts, so that no
+// answer depends on the time, and calls that were refused do not count.
 func (s *state) over(step Step) string {
 	for _, call := range step.calls() {
 		limit, _, _ := strings.Cut(call, " ")

@@ -41,6 +41,8 @@ type Env struct {
 	Limits Limits
 	// SlowFactor stretches every budget, for a subject or a machine that is slow; 0 means 1.
 	SlowFactor float64
+	// Seed is what random programs are made from; 0 takes the seed by which Ginkgo orders the specs.
+	Seed int64
 	// Gate is asked before each spec with the ids that it verifies; a reason other than none skips the spec.
 	Gate func(ids []string) *Skipped
 	// Repeat returns the command that repeats one requirement, for failures; nil leaves the line out.

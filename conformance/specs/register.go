@@ -1,6 +1,6 @@
 package specs
 
-// registrations are the functions that register specs, in the order of the catalogue's areas.
+// registrations are the functions that register specs, in the order of the catalogue's areas, the programs last.
 var registrations = []func(env *Env){
 	RegisterLogin,
 	RegisterLoginClient,
@@ -12,4 +12,5 @@ var registrations = []func(env *Env){
 	RegisterChannelClient,
 	RegisterTransport,
 	RegisterTransportClient,
+	RegisterModel,
 }
