@@ -14,6 +14,7 @@ type conformCommand struct {
 	Run      conformRunCommand      `cmd:"" help:"Judge the reference pair, or the server at --server."`
 	List     conformListCommand     `cmd:"" help:"List the requirements."`
 	Selftest conformSelftestCommand `cmd:"" help:"Prove that the suite catches what it claims to catch."`
+	Scenario scenarioCommand        `cmd:"" help:"Play a scenario of several users and compare what the server does with the model."`
 	Worker   conformWorkerCommand   `cmd:"" hidden:"" help:"Do parts of another run."`
 }
 

@@ -66,9 +66,6 @@ func (p *pair) judge(s *subject) {
 	s.Server, s.OtherAppID = p.url, p.other
 	s.TokenAppID, s.Certificate = p.tokens.ID, p.tokens.Certificate
 	s.Timeouts = shortTimeouts
-	if s.Adapter == nil {
-		s.Subjects = []string{"server", "client"}
-	}
 	if p.calls == "off" {
 		s.notes = append(s.notes, "The server ran with its call limits off, so the profile call-limits is not judged.")
 	}

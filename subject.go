@@ -8,19 +8,23 @@ import (
 // are open to every app take it.
 const defaultAppID = "0123456789abcdef0123456789abcdef"
 
-// subjectFlags say who is judged.
-type subjectFlags struct {
-	Server        string  `placeholder:"URL" help:"Server under test, ws:// or wss://; without it the reference pair is judged."`
+// serverFlags say which server is judged, or judged against.
+type serverFlags struct {
+	Server        string  `placeholder:"URL" help:"Server under test, ws:// or wss://; without it the reference server is started."`
 	ServerCommand string  `placeholder:"CMD" help:"Command that starts the server under test and prints {\"ready\":\"ws://…\"} when it accepts connections; it is ended by SIGTERM."`
 	AppID         string  `default:"${app_id}" placeholder:"ID" help:"App in which the specs log in."`
 	OtherAppID    string  `placeholder:"ID" help:"A second, open app of the server, for the profile apps."`
 	TokenCommand  string  `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	TokenAppID    string  `placeholder:"ID" help:"App with a certificate, for the profile tokens; the suite mints its tokens itself."`
 	TokenAppFile  string  `type:"existingfile" placeholder:"FILE" help:"File with the certificate of --token-app-id."`
-	Client        bool    `help:"Judge the client adapter whose command stands behind --, for example --client -- node adapter.mjs."`
 	SlowFactor    float64 `default:"1" placeholder:"X" help:"Stretch every waiting time, for a slow server or machine."`
 	tlsFlags
+}
 
+// subjectFlags say who is judged: a server, a client, or the reference pair.
+type subjectFlags struct {
+	serverFlags
+	Client  bool     `help:"Judge the client adapter whose command stands behind --, for example --client -- node adapter.mjs."`
 	Command []string `arg:"" optional:"" name:"command" help:"Command of the client adapter, behind --client --."`
 }
 
@@ -37,11 +41,27 @@ type subject struct {
 // pairCalls says whether the server of a reference pair enforces its call limits: on or off.
 type pairCalls string
 
-// open starts what has to be started, the reference pair if the flags name no server.
+// open starts what has to be started, the reference pair if the flags name neither server nor client.
 func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
 	if f.Client != (len(f.Command) > 0) {
 		return nil, fail(exitUsage, "--client and the command of an adapter go together: --client -- node adapter.mjs")
 	}
+	subjects := []string{"server"}
+	switch {
+	case f.Client:
+		subjects = []string{"client"}
+	case f.Server == "" && f.ServerCommand == "":
+		subjects = []string{"server", "client"}
+	}
+	s, err := f.serverFlags.open(a, calls)
+	if err == nil {
+		s.Subjects, s.Adapter = subjects, f.Command
+	}
+	return s, err
+}
+
+// open starts the server that the flags name, or the reference server.
+func (f *serverFlags) open(a *app, calls pairCalls) (*subject, error) {
 	own := f.Server == "" && f.ServerCommand == ""
 	switch {
 	case own && (f.TokenCommand != "" || f.TokenAppID != "" || f.OtherAppID != ""):
@@ -62,9 +82,6 @@ func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
 		}
 		s.TokenAppID, s.Certificate = app.ID, app.Certificate
 	}
-	if f.Client {
-		s.Subjects, s.Adapter = []string{"client"}, f.Command
-	}
 	switch {
 	case own:
 		pair, err := startPair(a.ctx, calls)
@@ -84,7 +101,7 @@ func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
 }
 
 // words are the flags as one would type them again.
-func (f *subjectFlags) words() []string {
+func (f *serverFlags) words() []string {
 	var words []string
 	flag := func(name, value string) {
 		if value != "" {
