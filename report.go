@@ -13,7 +13,8 @@ import (
 
 type reportCommand struct {
 	HTML    reportHTMLCommand    `cmd:"" name:"html" help:"Make the pages of a report or run folder again."`
-	Compare reportCompareCommand `cmd:"" help:"Show what changed between two report or run folders."`
+	Compare reportCompareCommand `cmd:"" aliases:"diff" help:"Show what changed between two report or run folders."`
+	Verify  reportVerifyCommand  `cmd:"" help:"Check that report folders are whole and consistent."`
 }
 
 // readFolder reads a report folder, or a run folder as a report about one run.
@@ -45,7 +46,7 @@ type reportHTMLCommand struct {
 	Dir string `arg:"" help:"Report or run folder."`
 }
 
-// Run writes index.html, junit.xml and summary.md anew.
+// Run writes index.html, junit.xml, summary.md and badge.json anew.
 func (c *reportHTMLCommand) Run(a *app) error {
 	report, err := readFolder(c.Dir)
 	if err != nil {

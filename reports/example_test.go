@@ -43,6 +43,8 @@ func Example() {
 	again, err := reports.Read(dir)
 	fmt.Println(again.Conformance.Counts(), err)
 	// Output:
+	// badge.json
+	// checksums.txt
 	// index.html
 	// junit.xml
 	// report.json

@@ -19,6 +19,12 @@ const (
 	SummaryFile = "summary.md"
 	// PageFile is the page for people.
 	PageFile = "index.html"
+	// BadgeFile is the verdict of the conformance results as a badge, in the
+	// form of a shields.io endpoint.
+	BadgeFile = "badge.json"
+	// ChecksumsFile holds the SHA-256 of every other file, in the form that
+	// "sha256sum -c" reads.
+	ChecksumsFile = "checksums.txt"
 	// RunManifestFile holds the [Manifest] of a load run as JSON.
 	RunManifestFile = "manifest.json"
 	// RunSummaryFile holds the [Summary] of a load run as JSON.
@@ -28,33 +34,57 @@ const (
 // maxFileBytes bounds what Read and ReadLoad take into memory.
 const maxFileBytes = 256 << 20
 
-// Write puts the report into the folder as report.json, junit.xml, summary.md
-// and index.html, and makes the folder when it is missing. What is written is
-// a copy without secrets, see [Redact].
+// Write puts the report into the folder and makes the folder when it is missing:
+// report.json, junit.xml, summary.md and index.html, the wire traces of what did
+// not pass in the folder wire, badge.json when the report holds conformance
+// results, and checksums.txt over all of these and the run folders of its loads.
+// What is written is a copy without secrets, see [Redact].
 //
-// All four texts are made before the first is written, each file appears whole
-// or not at all, and report.json comes first: the data is safe before the
-// pages, which [Render] can always make again from it. Write refuses a report
-// that [Read] would refuse.
+// All texts are made before the first is written, each file appears whole or not
+// at all, and report.json comes first: the data is safe before the pages, which
+// [Render] can always make again from it. Wire traces of an earlier report are
+// removed. Write refuses a report that [Read] would refuse.
 func Write(dir string, r *Report) error {
-	clean, err := prepare(r)
+	files, clean, err := reportFiles(r)
 	if err != nil {
 		return fmt.Errorf("reports: write %s: %w", dir, err)
+	}
+	if err := writeFiles(dir, files); err != nil {
+		return err
+	}
+	if err := removeStale(dir, clean); err != nil {
+		return fmt.Errorf("reports: write %s: %w", dir, err)
+	}
+	return writeChecksums(dir, files, clean.Loads)
+}
+
+// reportFiles returns every file of the report but the checksums, and the report
+// as it is written.
+func reportFiles(r *Report) ([]textFile, *Report, error) {
+	clean, err := prepare(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	wires, err := extractWire(clean)
+	if err != nil {
+		return nil, nil, err
 	}
 	data, err := encode(clean)
 	if err != nil {
-		return fmt.Errorf("reports: write %s: %w", dir, err)
+		return nil, nil, err
 	}
 	pages, err := pageFiles(clean)
 	if err != nil {
-		return fmt.Errorf("reports: write %s: %w", dir, err)
+		return nil, nil, err
 	}
-	return writeFiles(dir, append([]textFile{{ReportFile, data}}, pages...))
+	files := append([]textFile{{ReportFile, data}}, wires...)
+	return append(files, pages...), clean, nil
 }
 
-// Render puts only the pages of the report into the folder: junit.xml,
-// summary.md and index.html. It serves to make them again after [Read], or for
-// the run folder of a load run together with [Of].
+// Render makes only the pages of the report again: junit.xml, summary.md and
+// index.html, and badge.json when the report holds conformance results. It serves
+// to make them after [Read], or for the run folder of a load run together with
+// [Of]. Where the folder has checksums, those of the pages are made anew.
 func Render(dir string, r *Report) error {
 	clean, err := prepare(r)
 	if err != nil {
@@ -64,7 +94,10 @@ func Render(dir string, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("reports: render %s: %w", dir, err)
 	}
-	return writeFiles(dir, pages)
+	if err := writeFiles(dir, pages); err != nil {
+		return err
+	}
+	return renewChecksums(dir, pages)
 }
 
 // Read returns the report in the folder. It refuses a schema version or a key
@@ -136,7 +169,15 @@ func pageFiles(r *Report) ([]textFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []textFile{{JUnitFile, junit}, {SummaryFile, markdownText(r)}, {PageFile, page}}, nil
+	files := []textFile{{JUnitFile, junit}, {SummaryFile, markdownText(r)}, {PageFile, page}}
+	if r.Conformance != nil {
+		badge, err := r.Conformance.badge()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, textFile{BadgeFile, badge})
+	}
+	return files, nil
 }
 
 func encode(v any) ([]byte, error) {
@@ -148,7 +189,7 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// textFile is a file to be written.
+// textFile is a file to be written; its name may hold forward slashes.
 type textFile struct {
 	name string
 	text []byte
@@ -169,7 +210,11 @@ func writeFiles(dir string, files []textFile) error {
 // writeWhole makes the file appear at once: readers see the old or the new
 // text, never a part.
 func writeWhole(dir string, f textFile) (err error) {
-	temp, err := os.CreateTemp(dir, "."+f.name+".*")
+	place := filepath.Join(dir, filepath.FromSlash(f.name))
+	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(place), "."+filepath.Base(place)+".*")
 	if err != nil {
 		return err
 	}
@@ -188,11 +233,11 @@ func writeWhole(dir string, f textFile) (err error) {
 	if err != nil {
 		return err
 	}
-	return os.Rename(temp.Name(), filepath.Join(dir, f.name))
+	return os.Rename(temp.Name(), place)
 }
 
 func readFile(path, schema string, into any) error {
-	text, err := readBounded(path)
+	text, err := readBounded(path, maxFileBytes)
 	if err != nil {
 		return fmt.Errorf("reports: read %w", err)
 	}
@@ -213,18 +258,18 @@ func readFile(path, schema string, into any) error {
 	return nil
 }
 
-func readBounded(path string) ([]byte, error) {
+func readBounded(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	text, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(text) > maxFileBytes {
-		return nil, fmt.Errorf("%s: larger than %d MiB", path, maxFileBytes>>20)
+	if int64(len(text)) > limit {
+		return nil, fmt.Errorf("%s: larger than %d MiB", path, limit>>20)
 	}
 	return text, nil
 }

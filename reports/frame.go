@@ -38,9 +38,9 @@ type Frame struct {
 
 // NewFrame returns a frame for a report. It redacts tokens with [Redact],
 // replaces bytes that are not UTF-8, and clips the payload to
-// [MaxFramePayload] bytes.
+// [MaxFramePayload] bytes. A time before the spec began becomes zero.
 func NewFrame(at time.Duration, actor string, direction Direction, payload string) Frame {
-	return Frame{AtNS: int64(at), Actor: actor, Direction: direction, Payload: clip(Redact(payload))}
+	return Frame{AtNS: max(0, int64(at)), Actor: actor, Direction: direction, Payload: clip(Redact(payload))}
 }
 
 func clip(s string) string {

@@ -69,12 +69,12 @@ func TestEveryFileOfAReportIsWithoutSecrets(t *testing.T) {
 	if err := WriteLoad(dir, &r.Loads[0]); err != nil {
 		t.Fatal(err)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(files) != 6 {
+	files, err := regularFiles(dir)
+	if err != nil || len(files) < 9 {
 		t.Fatalf("%d files, %v", len(files), err)
 	}
 	for _, f := range files {
-		text, err := os.ReadFile(f)
+		text, err := os.ReadFile(filepath.Join(dir, f))
 		if err != nil {
 			t.Fatal(err)
 		}

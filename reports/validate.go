@@ -63,6 +63,11 @@ func (c *Conformance) validate() error {
 			if !s.State.known() {
 				errs = append(errs, fmt.Errorf("requirement %s: spec %q: unknown state %q", q.ID, s.Name, s.State))
 			}
+			for _, f := range s.Frames {
+				if f.Direction != Sent && f.Direction != Received {
+					errs = append(errs, fmt.Errorf("requirement %s: spec %q: unknown direction %q", q.ID, s.Name, f.Direction))
+				}
+			}
 		}
 	}
 	return errors.Join(errs...)
