@@ -183,22 +183,22 @@ func (s *server) obey(line []byte) error {
 
 // read reads a command and checks its members. A command that is not known is left for later.
 func (s *server) read(line []byte) (*command, error) {
-	members, err := object(line, "message")
-	if err != nil {
-		return nil, err
-	}
-	c := new(command)
 	var named struct {
 		Seq int64  `json:"seq"`
 		Cmd string `json:"cmd"`
 	}
-	if err := json.Unmarshal(line, &named); err != nil || named.Seq < 1 || named.Cmd == "" {
-		return nil, errors.New(`an object without a "seq" above 0 and a "cmd"`)
-	}
-	c.Seq, c.Cmd = named.Seq, named.Cmd
+	unread := json.Unmarshal(line, &named)
+	c := &command{Seq: named.Seq, Cmd: named.Cmd}
 	known, exists := commands[c.Cmd]
-	if !exists {
+	if unread == nil && c.Seq > 0 && c.Cmd != "" && !exists {
 		return c, nil
+	}
+	members, err := object(line, "message")
+	if err != nil {
+		return nil, err
+	}
+	if unread != nil || c.Seq < 1 || c.Cmd == "" {
+		return nil, errors.New(`an object without a "seq" above 0 and a "cmd"`)
 	}
 	if err := known.asks.check(members, "seq", "cmd"); err != nil {
 		return nil, err
