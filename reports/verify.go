@@ -197,7 +197,7 @@ func (v *verifier) rows(r *Report) {
 	var names []string
 	for _, p := range c.Profiles {
 		names = append(names, p.Name)
-		want := NewProfile(p.Name, c.Requirements)
+		want := NewProfile(p.Name, c.Subject.Kind, c.Requirements)
 		if !maps.Equal(p.Counts, want.Counts) {
 			v.find("The counts of the profile %s do not follow from its rows.", p.Name)
 		}
@@ -206,13 +206,13 @@ func (v *verifier) rows(r *Report) {
 		}
 	}
 	for _, claim := range c.Claims {
-		if !slices.Contains(names, claim) {
-			v.find("The profile %s is claimed, but has no verdict.", claim)
+		if !slices.ContainsFunc(c.Requirements, func(q RequirementResult) bool { return q.Profile == claim }) {
+			v.find("The profile %s is claimed, but no requirement belongs to it.", claim)
 		}
 	}
 	for i := range c.Requirements {
 		q := &c.Requirements[i]
-		if !slices.Contains(names, q.Profile) {
+		if binds(q.Subject, c.Subject.Kind) && !slices.Contains(names, q.Profile) {
 			v.find("%s belongs to the profile %s, which has no verdict.", q.ID, q.Profile)
 		}
 		var states []Verdict

@@ -139,7 +139,7 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 		"a checksum no hash": {replace(ReportFile, `"catalogue_sha256": "9`, `"catalogue_sha256": "x`), "does not satisfy report.schema.json at /conformance/catalogue_sha256."},
 		"an unknown key":     {replace(ReportFile, `"tool_version"`, `"tool"`), "report.json cannot be read"},
 		"no JSON":            {overwrite(ReportFile, "<"), "report.json is no JSON"},
-		"an empty claim":     {replace(ReportFile, "\"core\",\n", "\"cores\",\n"), "The profile cores is claimed, but has no verdict."},
+		"an empty claim":     {replace(ReportFile, "\"core\",\n", "\"cores\",\n"), "The profile cores is claimed, but no requirement belongs to it."},
 		"time backwards":     {replace(ReportFile, `"ended_at": "2026`, `"ended_at": "2025`), "The run ended before it began."},
 	} {
 		t.Run(name, func(t *testing.T) {
