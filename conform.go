@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -25,10 +27,16 @@ type conformRunCommand struct {
 	Only    []string `placeholder:"ID" help:"Judge these requirements only; repeatable, * and ? are wildcards."`
 	Skip    []string `placeholder:"ID" help:"Leave these requirements out; repeatable."`
 	Slow    bool     `help:"Judge also what takes longer than 5 s with the limits that the server announces."`
-	Strict  bool     `help:"Let the violation of a SHOULD fail the run."`
-	Seed    int64    `placeholder:"N" help:"Order of the specs; 0 takes a new one."`
-	Workers int      `default:"${workers}" placeholder:"N" help:"Judge this many parts of the run at a time."`
-	Out     string   `placeholder:"DIR" help:"Write report.json, junit.xml, summary.md and index.html here."`
+	Strict  bool     `help:"Let the violation of a SHOULD, and a profile that was judged in part only, fail the run."`
+	Repeat  int      `default:"1" placeholder:"N" help:"Judge everything this often, in other orders; what differs is flaky and fails the run."`
+	Set     string   `placeholder:"VERSION" help:"Frozen set of requirements that decides; what is newer is provisional."`
+
+	KnownFailures      string `type:"existingfile" placeholder:"FILE" help:"YAML list of requirements that are known not to be met, each with id, reason, until, and issue and observed if you like."`
+	WriteKnownFailures string `placeholder:"FILE" help:"Write what fails now as such a list."`
+
+	Seed    int64  `placeholder:"N" help:"Order of the specs; 0 takes a new one."`
+	Workers int    `default:"${workers}" placeholder:"N" help:"Judge this many parts of the run at a time."`
+	Out     string `placeholder:"DIR" help:"Write report.json, junit.xml, summary.md and index.html here."`
 }
 
 // defaultWorkers is how many parts of a run are judged at a time. Nearly all of a run
@@ -39,6 +47,9 @@ const defaultWorkers = "8"
 func (c *conformRunCommand) Run(a *app) error {
 	if c.Workers < 1 || c.Workers > 64 {
 		return fail(exitUsage, "--workers %d: give a number from 1 to 64", c.Workers)
+	}
+	if c.Repeat < 1 || c.Repeat > 1000 {
+		return fail(exitUsage, "--repeat %d: give a number from 1 to 1000", c.Repeat)
 	}
 	if err := prepareOut(c.Out); err != nil {
 		return err
@@ -52,6 +63,11 @@ func (c *conformRunCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if c.KnownFailures != "" {
+		if cfg.KnownFailures, err = conformance.ReadKnownFailures(c.KnownFailures, time.Now()); err != nil {
+			return fail(exitUsage, "--known-failures %s", withoutPackage(err))
+		}
+	}
 	started := time.Now()
 	result, err := judge(a, cfg)
 	code := exitCode(conformance.ExitCode(result, err))
@@ -64,6 +80,9 @@ func (c *conformRunCommand) Run(a *app) error {
 	report := newReport(a, started)
 	report.Conformance = result
 	if err := finish(report, code, c.Out); err != nil {
+		return err
+	}
+	if err := c.writeKnownFailures(result); err != nil {
 		return err
 	}
 	conformance.Print(a.stdout, result)
@@ -80,14 +99,30 @@ func (c *conformRunCommand) config(a *app, subject *subject) (conformance.Config
 		return cfg, err
 	}
 	cfg.Profiles, cfg.Only, cfg.Skip, cfg.Slow, cfg.Seed = c.Profile, c.Only, c.Skip, c.Slow, c.Seed
-	cfg.Workers, cfg.StartWorker = c.Workers, subject.startWorker
-	cfg.Command, cfg.Repeat, cfg.Notes = a.command(), c.repeat(), subject.notes
+	cfg.Workers, cfg.StartWorker, cfg.Repeats, cfg.Set = c.Workers, subject.startWorker, c.Repeat, c.Set
+	cfg.Command, cfg.Repeat, cfg.Notes = a.command(), c.again(), subject.notes
 	return cfg, nil
 }
 
-// repeat returns the command that judges one requirement alone, against the same
+// writeKnownFailures writes what fails, for a list that somebody has yet to complete.
+func (c *conformRunCommand) writeKnownFailures(result *reports.Conformance) error {
+	if c.WriteKnownFailures == "" {
+		return nil
+	}
+	var list bytes.Buffer
+	err := conformance.WriteKnownFailures(&list, result, time.Now().AddDate(0, 3, 0))
+	if err == nil {
+		err = os.WriteFile(c.WriteKnownFailures, list.Bytes(), 0o644)
+	}
+	if err != nil {
+		return fail(exitBroken, "--write-known-failures %s: %w", c.WriteKnownFailures, plainPath(err))
+	}
+	return nil
+}
+
+// again returns the command that judges one requirement alone, against the same
 // subject with the same means.
-func (c *conformRunCommand) repeat() func(id string) string {
+func (c *conformRunCommand) again() func(id string) string {
 	words := append([]string{"rtmkit", "conform", "run"}, c.subjectFlags.words()...)
 	if c.Slow {
 		words = append(words, "--slow")

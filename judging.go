@@ -34,6 +34,7 @@ type judging struct {
 	Timeouts     adapter.Timeouts `json:"timeouts"`
 	SlowFactor   float64          `json:"slow_factor,omitempty"`
 	Strict       bool             `json:"strict,omitempty"`
+	Claims       []string         `json:"claims,omitempty"`
 }
 
 // config returns the configuration of the suite, without what only the process that a person started has.
@@ -41,7 +42,7 @@ func (j judging) config() (conformance.Config, error) {
 	cfg := conformance.Config{
 		Server: j.Server, AppID: j.AppID, OtherAppID: j.OtherAppID,
 		TokenApp: token.App{ID: j.TokenAppID, Certificate: j.Certificate},
-		Subjects: j.Subjects, ClientTimeouts: j.Timeouts, SlowFactor: j.SlowFactor, Strict: j.Strict,
+		Subjects: j.Subjects, ClientTimeouts: j.Timeouts, SlowFactor: j.SlowFactor, Strict: j.Strict, Claims: j.Claims,
 		SuiteVersion: version,
 	}
 	if len(j.Adapter) > 0 {

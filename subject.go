@@ -24,6 +24,7 @@ type serverFlags struct {
 // subjectFlags say who is judged: a server, a client, or the reference pair.
 type subjectFlags struct {
 	serverFlags
+	Claim   []string `placeholder:"NAME" help:"Profile that the server under test claims; repeatable. What it claims must work, what it does not claim must be refused as specified. Without it all is judged that can be."`
 	Client  bool     `help:"Judge the client adapter whose command stands behind --, for example --client -- node adapter.mjs."`
 	Command []string `arg:"" optional:"" name:"command" help:"Command of the client adapter, behind --client --."`
 }
@@ -46,6 +47,9 @@ func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
 	if f.Client != (len(f.Command) > 0) {
 		return nil, fail(exitUsage, "--client and the command of an adapter go together: --client -- node adapter.mjs")
 	}
+	if f.Client && len(f.Claim) > 0 {
+		return nil, fail(exitUsage, "--claim is about a server; a client adapter tells its claims in its hello")
+	}
 	subjects := []string{"server"}
 	switch {
 	case f.Client:
@@ -55,7 +59,7 @@ func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
 	}
 	s, err := f.serverFlags.open(a, calls)
 	if err == nil {
-		s.Subjects, s.Adapter = subjects, f.Command
+		s.Subjects, s.Adapter, s.Claims = subjects, f.Command, f.Claim
 	}
 	return s, err
 }
@@ -120,6 +124,15 @@ func (f *serverFlags) words() []string {
 	flag("tls-ca", f.TLSCA)
 	if f.Insecure {
 		words = append(words, "--insecure")
+	}
+	return words
+}
+
+// words are the flags as one would type them again.
+func (f *subjectFlags) words() []string {
+	words := f.serverFlags.words()
+	for _, claim := range f.Claim {
+		words = append(words, "--claim", claim)
 	}
 	return words
 }

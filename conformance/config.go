@@ -1,11 +1,13 @@
 package conformance
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"time"
 
 	"github.com/rtmkit/rtmkit/conformance/adapter"
+	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/reports"
 	"github.com/rtmkit/rtmkit/sdk/token"
 )
@@ -41,7 +43,11 @@ type Config struct {
 	// ClientTimeouts are the timeouts that the client under test has by its own; the zero values mean the API's.
 	ClientTimeouts adapter.Timeouts
 
-	// Profiles are those that the subject claims; empty means all that can be judged with this configuration.
+	// Claims are the profiles that the server under test claims. What it claims must work, and what it does not claim must be
+	// refused in the specified way. Nil means that it claims nothing in particular, and all is judged that can be. A client
+	// behind an adapter makes its own claims.
+	Claims []string
+	// Profiles are those to judge; empty means all.
 	Profiles []string
 	// Only are the ids of the requirements to judge, with * and ? as wildcards; empty means all.
 	Only []string
@@ -53,8 +59,15 @@ type Config struct {
 	SlowAfter time.Duration
 	// SlowFactor stretches every budget, for a subject or machine that is slow; 0 means 1.
 	SlowFactor float64
-	// Strict makes the violation of a SHOULD a failure.
+	// Strict makes the violation of a SHOULD a failure, and a partial profile too.
 	Strict bool
+	// KnownFailures are requirements that the subject is known not to meet, see [ReadKnownFailures].
+	KnownFailures []KnownFailure
+	// Set names the frozen set of requirements that decides; empty means that of the current version of the protocol.
+	Set string
+	// Repeats is how often everything is judged, in other orders; a requirement whose verdicts differ is flaky, which fails
+	// the run. 0 means once.
+	Repeats int
 	// Seed orders the specs and makes their random programs; 0 takes one from the clock. The same seed gives the same.
 	Seed int64
 
@@ -105,6 +118,8 @@ func (c *Config) subjects() []string {
 	}
 	return c.Subjects
 }
+
+func (c *Config) set() string { return cmp.Or(c.Set, catalogue.CurrentSet) }
 
 func (c *Config) slowAfter() time.Duration {
 	if c.SlowAfter <= 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,10 +22,14 @@ type judge struct {
 
 	run    context.Context
 	strict bool
+	// claims are the profiles that the server claims by name.
+	claims []string
 
 	mu       sync.Mutex
 	findings map[string][]finding
-	done     int
+	// rounds are the verdicts of each repeat, when everything is judged more than once.
+	rounds map[string][]reports.Verdict
+	done   int
 	// interrupted tells that a signal ended a spec.
 	interrupted bool
 	// broken tells that the client under test cannot be judged any further.
@@ -43,8 +48,8 @@ type finding struct {
 	Reason   string             `json:"reason,omitempty"`
 }
 
-func newJudge(ctx context.Context, chosen *selection, strict bool) *judge {
-	return &judge{selection: chosen, run: ctx, strict: strict, findings: make(map[string][]finding)}
+func newJudge(ctx context.Context, chosen *selection, cfg *Config) *judge {
+	return &judge{selection: chosen, run: ctx, strict: cfg.Strict, claims: cfg.Claims, findings: make(map[string][]finding), rounds: make(map[string][]reports.Verdict)}
 }
 
 // gate tells why a spec with these ids is not to run, or nil. A spec runs when one of its requirements is wanted.
@@ -161,6 +166,9 @@ func (j *judge) find(r *catalogue.Requirement, report types.SpecReport) finding 
 	case report.State == types.SpecStateFailed:
 		found.Spec.State = j.violation(r.Level)
 		found.Spec.Message = fmt.Sprintf("expected %s; observed %s", found.Expected, found.Observed)
+	case skipped != nil && skipped.Verdict == string(reports.NotDeclared) && r.Subject == catalogue.Server && slices.Contains(j.claims, r.Profile):
+		found.Expected, found.Observed = fmt.Sprintf("the server keeps the profile %s, which it claims", r.Profile), skipped.Reason
+		found.Spec.State, found.Spec.Message = j.violation(r.Level), skipped.Reason
 	case skipped != nil:
 		found.Spec.State, found.Reason = reports.Verdict(skipped.Verdict), skipped.Reason
 	case report.State == types.SpecStateSkipped, report.State == types.SpecStateInterrupted, report.State == types.SpecStatePending:
@@ -173,6 +181,36 @@ func (j *judge) find(r *catalogue.Requirement, report types.SpecReport) finding 
 		found.Spec.Message = found.Reason
 	}
 	return found
+}
+
+// repeated notes the verdicts of a repeat, and keeps the findings of the first one in which a requirement was not met.
+func (j *judge) repeated(again *judge) {
+	for _, id := range j.catalogue.IDs() {
+		if len(again.findings[id]) == 0 {
+			continue
+		}
+		verdict := again.verdict(id)
+		j.rounds[id] = append(j.rounds[id], verdict)
+		if again != j && isUnmet(verdict) && !isUnmet(j.verdict(id)) {
+			j.findings[id] = again.findings[id]
+		}
+	}
+	j.interrupted = j.interrupted || again.interrupted
+}
+
+// flaky tells in a sentence how the verdicts of the repeats differ, or "". A requirement that was blocked in one of them
+// differs by what it needs, which is flaky itself.
+func (j *judge) flaky(id string) string {
+	counts := make(map[reports.Verdict]int)
+	for _, verdict := range j.rounds[id] {
+		if verdict != reports.Blocked && verdict != reports.NotSelected {
+			counts[verdict]++
+		}
+	}
+	if len(counts) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("its verdicts differ: %s in %d repeats", countWords(counts), len(j.rounds[id]))
 }
 
 func (j *judge) violation(level catalogue.Level) reports.Verdict {

@@ -23,7 +23,7 @@ func heard(state types.SpecState, ids []string, entries ...any) types.SpecReport
 }
 
 func testJudge() *judge {
-	return newJudge(context.Background(), &selection{catalogue: catalogue.Embedded(), left: map[string]specs.Skipped{}}, false)
+	return newJudge(context.Background(), &selection{catalogue: catalogue.Embedded(), left: map[string]specs.Skipped{}}, new(Config))
 }
 
 func TestASpecIsJudgedByItsStateAndTheLevelOfItsRequirement(t *testing.T) {

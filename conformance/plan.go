@@ -40,7 +40,7 @@ func plan(requirements *catalogue.Catalogue, ids []string, env *specs.Env, all [
 	for i, unit := range units {
 		waits := cost(unit)
 		switch {
-		case waits > 0:
+		case waits > 0 || slices.ContainsFunc(unit, func(id string) bool { return needsWaiting(requirements, id, cost, len(ids)) }):
 			waiting = append(waiting, &batch{job: job{IDs: unit}, after: []*batch{first}, cost: waits})
 		case slices.ContainsFunc(unit, func(id string) bool { return needed[id] }):
 			first.IDs = append(first.IDs, unit...)
@@ -60,6 +60,13 @@ func plan(requirements *catalogue.Catalogue, ids []string, env *specs.Env, all [
 		b.waitFor(requirements, order)
 	}
 	return order
+}
+
+// needsWaiting tells whether a requirement needs, directly or not, one that waits for a limit.
+func needsWaiting(requirements *catalogue.Catalogue, id string, cost func([]string) time.Duration, bound int) bool {
+	return bound > 0 && slices.ContainsFunc(requirements.Get(id).Needs, func(need string) bool {
+		return cost([]string{need}) > 0 || needsWaiting(requirements, need, cost, bound-1)
+	})
 }
 
 // waitFor lets a batch wait for those that hold what it needs, as far as they do not wait for it.

@@ -115,7 +115,7 @@ func (c *Config) meet(ctx context.Context, env *specs.Env) error {
 	}
 	identity := running.Identity()
 	c.Client = reports.Identity{Kind: "client", Name: identity.SDK, Version: identity.Version, Language: identity.Language}
-	c.clientClaims = identity.Profiles
+	c.clientClaims = append([]string{}, identity.Profiles...)
 	if identity.Timeouts.Login > 0 {
 		c.ClientTimeouts.Login = identity.Timeouts.Login
 	}

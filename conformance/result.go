@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
+	"github.com/rtmkit/rtmkit/conformance/faults"
 	"github.com/rtmkit/rtmkit/conformance/specs"
 	"github.com/rtmkit/rtmkit/reports"
 )
@@ -11,10 +12,12 @@ import (
 // requirements sums up what was found, one row for each requirement of the catalogue.
 func (j *judge) requirements(cfg *Config, env *specs.Env) []reports.RequirementResult {
 	rows := make([]reports.RequirementResult, 0, len(j.catalogue.Requirements))
+	set, _ := catalogue.LoadSet(cfg.set())
 	for _, r := range j.catalogue.Requirements {
 		row := reports.RequirementResult{
 			ID: r.ID, Area: r.Area, Level: reports.Level(strings.ToUpper(string(r.Level))), Subject: string(r.Subject),
 			Profile: r.Profile, Text: r.Text, Source: r.Source(),
+			Provisional: r.Judged() && !set.Decides(r.ID), Faults: faults.Breaking(r.ID),
 		}
 		if r.Budget != "" && r.Budget != "members" {
 			row.BudgetNS = int64(env.Within(r.Budget))
@@ -23,6 +26,11 @@ func (j *judge) requirements(cfg *Config, env *specs.Env) []reports.RequirementR
 			row.Repeat = cfg.Repeat(r.ID)
 		}
 		j.sumUp(r, &row)
+		for i := range cfg.KnownFailures {
+			if known := &cfg.KnownFailures[i]; known.ID == r.ID {
+				known.expect(&row)
+			}
+		}
 		rows = append(rows, row)
 	}
 	return rows
@@ -50,6 +58,9 @@ func (j *judge) sumUp(r *catalogue.Requirement, row *reports.RequirementResult) 
 			row.Verdict, row.Reason = worst, found.Reason
 			row.Expected, row.Observed = found.Expected, found.Observed
 		}
+	}
+	if differ := j.flaky(r.ID); differ != "" {
+		row.Verdict, row.Reason = reports.Flaky, differ
 	}
 }
 

@@ -40,13 +40,22 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 		return nil, err
 	}
 	result := cfg.result(env, server)
-	if cfg.Workers > 1 && cfg.StartWorker != nil {
-		err = judge.runPool(ctx, &cfg, env)
-	} else {
-		err = judge.runAlone(ctx, &cfg, env)
-	}
-	if err != nil {
-		return nil, err
+	for i := range max(cfg.Repeats, 1) {
+		again := judge
+		if i > 0 {
+			again = newJudge(ctx, judge.selection, &cfg)
+			env.Gate = again.gate
+			cfg.Seed++
+		}
+		if cfg.Workers > 1 && cfg.StartWorker != nil {
+			err = again.runPool(ctx, &cfg, env)
+		} else {
+			err = again.runAlone(ctx, &cfg, env)
+		}
+		if err != nil {
+			return nil, err
+		}
+		judge.repeated(again)
 	}
 	result.EndedAt = time.Now().UTC()
 	result.Interrupted = ctx.Err() != nil || judge.interrupted
@@ -77,7 +86,7 @@ func (c *Config) open(ctx context.Context, env *specs.Env) (*judge, reports.Iden
 	if err != nil {
 		return nil, server, err
 	}
-	return newJudge(ctx, chosen, c.Strict), server, nil
+	return newJudge(ctx, chosen, c), server, nil
 }
 
 // fill gives an environment what specs get of the configuration.
@@ -119,7 +128,15 @@ func (c *Config) result(env *specs.Env, server reports.Identity) *reports.Confor
 	result := &reports.Conformance{
 		Schema: reports.ConformanceSchema, SuiteVersion: c.SuiteVersion, CatalogueSHA256: catalogue.Embedded().SHA256(), ProtocolVersion: probe.Subprotocol,
 		Seed: c.Seed, StartedAt: time.Now().UTC(), Notes: c.Notes, Command: reports.Redact(c.Command),
-		Subject: c.identity(server), Limits: env.Limits.Values,
+		Subject: c.identity(server), Limits: env.Limits.Values, Set: c.set(), Strict: c.Strict, Repeats: c.Repeats,
+	}
+	switch subjects := c.subjects(); {
+	case len(subjects) > 1:
+	case subjects[0] == "client":
+		client := result.Subject
+		result.Client, result.Server, result.Claims = &client, &server, c.clientClaims
+	default:
+		result.Claims = c.Claims
 	}
 	for _, call := range env.Limits.Calls {
 		result.CallLimits = append(result.CallLimits, reports.CallLimit{Call: call.Call, Count: call.Count, WindowMS: call.Window.Milliseconds()})

@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/conformance/specs"
@@ -36,7 +37,7 @@ func (c *Config) check() error {
 	if err != nil {
 		return &SuiteError{err.Error()}
 	}
-	for _, profile := range c.Profiles {
+	for _, profile := range slices.Concat(c.Claims, c.Profiles) {
 		if !requirements.HasProfile(profile) {
 			return &UsageError{fmt.Sprintf("there is no profile %q; the nearest is %s", profile, catalogue.Nearest(profile, requirements.ProfileNames()))}
 		}
@@ -50,6 +51,9 @@ func (c *Config) check() error {
 				return err
 			}
 		}
+	}
+	if _, err := catalogue.LoadSet(c.set()); err != nil {
+		return &UsageError{strings.TrimPrefix(err.Error(), "catalogue: ")}
 	}
 	if c.TokenApp.Certificate != "" {
 		if err := c.TokenApp.Check(); err != nil {
@@ -120,11 +124,15 @@ func (c *Config) leaveOut(r *catalogue.Requirement, env *specs.Env) (reports.Ver
 		return reports.Undecided, r.Undecided
 	case !slices.Contains(c.subjects(), string(r.Subject)):
 		return reports.NotSelected, fmt.Sprintf("no %s is judged in this run", r.Subject)
+	case !c.claims(r.Subject, r.Profile):
+		return reports.NotDeclared, fmt.Sprintf("the %s does not claim the profile %s", r.Subject, r.Profile)
+	case r.Unless != "" && c.claims(r.Subject, r.Unless):
+		return reports.NotDeclared, fmt.Sprintf("it is about a %s that does not claim the profile %s", r.Subject, r.Unless)
 	case len(c.Profiles) > 0 && !slices.Contains(c.Profiles, r.Profile):
-		return reports.NotDeclared, fmt.Sprintf("the profile %s is not declared", r.Profile)
+		return reports.NotSelected, "the run was told to judge other profiles only"
 	case c.unjudgeable(r.Profile) != "":
 		return reports.NotDeclared, fmt.Sprintf("the profile %s is not declared: %s", r.Profile, c.unjudgeable(r.Profile))
-	case r.Profile == "call-limits" && len(env.Limits.Calls) == 0:
+	case r.Profile == "call-limits" && len(env.Limits.Calls) == 0 && !slices.Contains(c.Claims, r.Profile):
 		return reports.NotDeclared, "the server announces no call limits"
 	case len(c.Only) > 0 && !named(c.Only):
 		return reports.NotSelected, "the run was told to judge other requirements only"
@@ -134,6 +142,20 @@ func (c *Config) leaveOut(r *catalogue.Requirement, env *specs.Env) (reports.Ver
 		return reports.NotSelected, fmt.Sprintf("it is slow: the server announces %s of %v", budgetWords(r), env.Cost(r))
 	}
 	return "", ""
+}
+
+// claims tells whether a subject claims a profile; one that makes no claims is taken to claim all.
+func (c *Config) claims(subject catalogue.Subject, profile string) bool {
+	claims := c.claimsOf(subject)
+	return claims == nil || slices.Contains(claims, profile)
+}
+
+// claimsOf returns the claims of a subject, nil when it makes none.
+func (c *Config) claimsOf(subject catalogue.Subject) []string {
+	if subject == catalogue.Client {
+		return c.clientClaims
+	}
+	return c.Claims
 }
 
 func budgetWords(r *catalogue.Requirement) string {

@@ -127,8 +127,8 @@ func (t *selftest) faults() []faults.Fault {
 	var left []string
 	for _, fault := range faults.All() {
 		switch {
-		case !slices.ContainsFunc(fault.Breaks, func(id string) bool { return t.wants(id) }):
-		case slices.ContainsFunc(fault.Breaks, func(id string) bool { return !t.sound[id] }):
+		case !slices.ContainsFunc(fault.Breaks, func(id string) bool { return t.wants(id) || fault.Claims != nil && t.wanted(id, fault.Claims) }):
+		case slices.ContainsFunc(fault.Breaks, func(id string) bool { return !t.sound[id] && fault.Claims == nil }):
 			left = append(left, fault.Name)
 		default:
 			planted = append(planted, fault)
@@ -143,6 +143,22 @@ func (t *selftest) faults() []faults.Fault {
 func (t *selftest) wants(id string) bool {
 	_, left := t.judge.left[id]
 	return !left
+}
+
+// wanted tells whether a requirement is judged for a subject that makes these claims.
+func (t *selftest) wanted(id string, claims []string) bool { return slices.Contains(t.claiming(claims), id) }
+
+// claiming returns the requirements that are judged for a subject that makes these claims.
+func (t *selftest) claiming(claims []string) []string {
+	cfg := *t.config
+	cfg.Claims, cfg.clientClaims = claims, claims
+	var ids []string
+	for _, r := range t.judge.catalogue.Requirements {
+		if verdict, _ := cfg.leaveOut(r, t.env); verdict == "" {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // uncovered lists the judged MUSTs that no fault breaks.
@@ -172,6 +188,11 @@ func (t *selftest) batches(planted []faults.Fault, odd []faults.Tolerance) ([]*b
 	}
 	for _, tolerance := range odd {
 		ids := t.soundOf(tolerance.Subject)
+		if tolerance.Claims != nil {
+			ids = slices.DeleteFunc(t.claiming(tolerance.Claims), func(id string) bool {
+				return string(t.judge.catalogue.Get(id).Subject) != tolerance.Subject
+			})
+		}
 		all, err := t.judge.specsOf(ids)
 		if err != nil {
 			return nil, err

@@ -107,7 +107,7 @@ func (c *Config) do(ctx context.Context, next job, tell func(spec string, found 
 		defer cfg.leave()
 	}
 	if err == nil {
-		judge := newJudge(ctx, onlyThese(next.IDs), cfg.Strict)
+		judge := newJudge(ctx, onlyThese(next.IDs), &cfg)
 		for _, id := range next.Unmet {
 			judge.findings[id] = []finding{{ID: id, Spec: reports.SpecResult{State: reports.Fail}}}
 		}

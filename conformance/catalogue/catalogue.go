@@ -68,6 +68,9 @@ type Requirement struct {
 	Needs []string `yaml:"needs,omitempty"`
 	// Since is the protocol version from which the requirement counts; empty means the first.
 	Since string `yaml:"since,omitempty"`
+	// Unless names a profile; the requirement then says how a subject that does not claim that profile refuses it, and is
+	// judged only for such a subject.
+	Unless string `yaml:"unless,omitempty"`
 	// Budget names the announced limit that bounds the longest wait of its specs, such as "ack_timeout_ms". The words
 	// "login" and "send" stand for the client's own timeouts and the server's login timeout, which are not announced,
 	// and "members" for a cost in connections instead of time. Empty means that no wait is longer than an answer.

@@ -82,6 +82,9 @@ func (c *Catalogue) lintRow(r *Requirement, report reporter) {
 	if !c.HasProfile(r.Profile) {
 		report(r.ID, "the profile %q does not exist", r.Profile)
 	}
+	if r.Unless != "" && (!c.HasProfile(r.Unless) || r.Unless == r.Profile) {
+		report(r.ID, "the profile %q of unless does not exist, or is its own", r.Unless)
+	}
 	if !oneSentence(r.Text) {
 		report(r.ID, "the text is not one sentence")
 	}

@@ -27,6 +27,9 @@ func (c *Catalogue) Markdown() string {
 			fmt.Fprintf(&page, "\n## %s\n\n| id | level | subject | profile | requirement | sources |\n| --- | --- | --- | --- | --- | --- |\n", strings.ToUpper(area[:1])+area[1:])
 		}
 		text := cell(r.Text)
+		if r.Unless != "" {
+			text += "<br>*Only where the profile " + r.Unless + " is not claimed.*"
+		}
 		if r.Undecided != "" {
 			text += "<br>*Not judged.* " + cell(r.Undecided)
 		}

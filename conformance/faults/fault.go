@@ -24,6 +24,9 @@ type Fault struct {
 	Subject string
 	// Breaks are the ids of the requirements that the subject violates, at least one. A spec of each must fail.
 	Breaks []string
+	// Claims are the profiles that the subject claims under the fault, for a fault of what it does not claim; nil when the
+	// claims make no difference.
+	Claims []string
 	// Plant makes the rewriting for one proxy; it is called once for each, so state lives in what it returns. Nil when
 	// the fault rewrites lines only.
 	Plant Plant
@@ -39,6 +42,8 @@ type Tolerance struct {
 	Text string
 	// Subject is [Server] or [Client].
 	Subject string
+	// Claims are the profiles that the subject claims, all others it refuses; nil when it claims all.
+	Claims []string
 	// Plant makes the rewriting of frames for one proxy, nil when the tolerance rewrites lines only.
 	Plant Plant
 	// Lines makes the rewriting of adapter lines for one client program, nil when the tolerance rewrites frames only.
@@ -87,6 +92,7 @@ var all = [][]Fault{
 	tokenSessionFaults,
 	peerFaults,
 	loginIDFaults,
+	unclaimedFaults,
 }
 
 // Tolerances returns every tolerance.

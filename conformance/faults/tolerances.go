@@ -8,4 +8,12 @@ var tolerances = []Tolerance{
 			l.OnServer = func(*Frame) bool { l.Activate(); return true }
 		}),
 	},
+	{
+		Name: "little-server", Text: "A server that claims core alone refuses the rest as specified (unknown-kinds, resume, call-limits).",
+		Subject: Server, Claims: little, Plant: stateless(littleServer),
+	},
+	{
+		Name: "little-client", Text: "A client that claims core alone answers the rest with unsupported, as the adapter protocol says.",
+		Subject: Client, Claims: little, Lines: littleClient,
+	},
 }

@@ -13,4 +13,5 @@ var registrations = []func(env *Env){
 	RegisterTransport,
 	RegisterTransportClient,
 	RegisterModel,
+	RegisterUnclaimed,
 }

@@ -1,0 +1,97 @@
+package faults
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// little is what a subject claims that does as little as it may.
+var little = []string{"core"}
+
+// unclaimedFaults are servers that do what they do not claim, by half or whole.
+var unclaimedFaults = []Fault{
+	{
+		Name: "channel.unclaimed-and-there", Text: "Channels work although the server does not claim them.", Subject: Server,
+		Claims: little, Breaks: []string{"RTM-CHANNEL-079"}, Plant: fromServer(kind("channel.join.ok"), keep),
+	},
+	{
+		Name: "login.unclaimed-tokens-checked", Text: "A token is refused although the server does not claim tokens.", Subject: Server,
+		Claims: little, Breaks: []string{"RTM-TOKEN-031"},
+		Plant: fromClient(kind("login").and(func(f *Frame) bool { return f.Text("token") != "" }), func(l *Link, f *Frame) bool {
+			l.ToClient(`{"kind":"error","id":%d,"op":"login","code":5,"name":"LOGIN_ERR_INVALID_TOKEN","message":"refused"}`, f.ID)
+			return false
+		}),
+	},
+	{
+		Name: "transport.unclaimed-resume", Text: "A lost session is brought back although the server does not claim that.", Subject: Server,
+		Claims: little, Breaks: []string{"RTM-TRANSPORT-076"},
+		Plant: fromServer(kind("login.ok").and(func(f *Frame) bool { return f.Bool("resumed") }), keep),
+	},
+	{
+		Name: "transport.unclaimed-call-limits", Text: "Call limits are announced although the server does not claim them.", Subject: Server,
+		Claims: little, Breaks: []string{"RTM-TRANSPORT-077"},
+		Plant: fromServer(kind("login.ok"), func(_ *Link, f *Frame) bool {
+			limits := make(map[string]any)
+			f.Get("limits", &limits)
+			limits["calls"] = []any{map[string]any{"call": "count", "count": 1, "window_ms": 1000}}
+			f.Set("limits", limits)
+			return true
+		}),
+	},
+}
+
+// keep is the rewriting that leaves a frame as it is: the subject has the defect by itself.
+func keep(*Link, *Frame) bool { return true }
+
+// littleServer refuses all that is not of the profile core, as the protocol says.
+func littleServer(l *Link) {
+	l.OnClient = func(f *Frame) bool {
+		switch {
+		case strings.HasPrefix(f.Kind, "channel."):
+			l.Activate()
+			l.ToClient(`{"kind":"error","id":%d,"op":"frame","code":1,"name":"FRAME_ERR_UNKNOWN_KIND","message":"no channels here"}`, f.ID)
+			return false
+		case f.Is("login") && f.Has("resume"):
+			l.Activate()
+			f.Delete("resume")
+		}
+		return true
+	}
+	l.OnServer = func(f *Frame) bool {
+		limits := make(map[string]any)
+		if f.Is("login.ok") && f.Get("limits", &limits) {
+			limits["calls"] = []any{}
+			f.Set("limits", limits)
+		}
+		return true
+	}
+}
+
+// littleClient is the rewriting of lines that makes an adapter claim no more than core and keep to that.
+func littleClient(counter *Counter) Lines {
+	var hello, refused map[float64]bool
+	hello, refused = make(map[float64]bool), make(map[float64]bool)
+	return func(toAdapter bool, line []byte) [][]byte {
+		var members map[string]any
+		if json.Unmarshal(line, &members) != nil {
+			return [][]byte{line}
+		}
+		seq, _ := members["seq"].(float64)
+		cmd, _ := members["cmd"].(string)
+		switch {
+		case toAdapter && cmd == "hello":
+			hello[seq] = true
+		case toAdapter && (cmd == "createChannel" || cmd == "memberCounts" || cmd == "renewToken"):
+			refused[seq] = true
+		case !toAdapter && hello[seq] && members["ok"] != nil:
+			said, _ := members["ok"].(map[string]any)
+			said["profiles"] = little
+			line, _ = json.Marshal(members)
+		case !toAdapter && refused[seq]:
+			counter.Hit()
+			line = fmt.Appendf(nil, `{"seq":%d,"unsupported":true}`, int64(seq))
+		}
+		return [][]byte{line}
+	}
+}
