@@ -225,7 +225,7 @@ func (j *judge) runPool(ctx context.Context, cfg *Config, env *specs.Env) error 
 	var problem error
 	err = cfg.pool().run(ctx, batches,
 		func(b *batch) {
-			b.Limits, b.Timeouts, b.Seed, b.Unmet = env.Limits, env.ClientTimeouts, cfg.Seed, j.unmet()
+			b.Limits, b.Timeouts, b.ClientClaims, b.Seed, b.Unmet = env.Limits, env.ClientTimeouts, env.ClientClaims, cfg.Seed, j.unmet()
 		},
 		func(_ *batch, spec string, found []finding) { j.take(spec, found, cfg.Progress, total) },
 		func(_ *batch, done *jobDone) {

@@ -122,7 +122,7 @@ func (c *Config) meet(ctx context.Context, env *specs.Env) error {
 	if identity.Timeouts.Send > 0 {
 		c.ClientTimeouts.Send = identity.Timeouts.Send
 	}
-	env.ClientTimeouts = c.ClientTimeouts
+	env.ClientTimeouts, env.ClientClaims = c.ClientTimeouts, c.clientClaims
 	if err := c.smoke(ctx, env, running); err != nil {
 		return p.broken(err)
 	}

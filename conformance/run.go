@@ -94,7 +94,7 @@ func (c *Config) fill(env *specs.Env) {
 	env.Server, env.TLS = c.Server, c.TLS
 	env.AppID, env.OtherAppID, env.Token, env.TokenApp = c.AppID, c.OtherAppID, c.Token, c.TokenApp
 	env.NewClient, env.ClientTimeouts = c.NewClient, c.ClientTimeouts
-	env.SlowFactor, env.Repeat, env.Seed = c.SlowFactor, c.Repeat, c.Seed
+	env.SlowFactor, env.Repeat, env.Seed, env.ClientClaims = c.SlowFactor, c.Repeat, c.Seed, c.clientClaims
 	env.Limits = specs.ReadLimits(probe.Object{})
 	if env.NewClient == nil {
 		env.NewClient = adapter.NewSDK

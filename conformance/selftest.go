@@ -180,7 +180,7 @@ func (t *selftest) tolerances() []faults.Tolerance {
 func (t *selftest) batches(planted []faults.Fault, odd []faults.Tolerance) ([]*batch, error) {
 	var batches []*batch
 	for _, fault := range planted {
-		b := &batch{job: job{IDs: fault.Breaks, Fault: fault.Name, SlowFactor: t.factor}}
+		b := &batch{job: job{IDs: fault.Breaks, Fault: fault.Name, ClientClaims: fault.Claims, SlowFactor: t.factor}}
 		for _, id := range fault.Breaks {
 			b.cost = max(b.cost, t.env.Cost(t.judge.catalogue.Get(id)))
 		}
@@ -198,7 +198,7 @@ func (t *selftest) batches(planted []faults.Fault, odd []faults.Tolerance) ([]*b
 			return nil, err
 		}
 		for _, b := range plan(t.judge.catalogue, ids, t.env, all, 1, t.config.Seed) {
-			b.Tolerance, b.after = tolerance.Name, nil
+			b.Tolerance, b.ClientClaims, b.after = tolerance.Name, tolerance.Claims, nil
 			batches = append(batches, b)
 		}
 	}
@@ -222,7 +222,12 @@ func (t *selftest) judgeAll(ctx context.Context, batches []*batch) (found map[st
 	found, ended = make(map[string][]finding), make(map[string]*jobDone)
 	name := func(b *batch) string { return cmp.Or(b.Fault, b.Tolerance) }
 	err = t.config.pool().run(ctx, batches,
-		func(b *batch) { b.Limits, b.Timeouts, b.Seed = t.env.Limits, t.env.ClientTimeouts, t.config.Seed },
+		func(b *batch) {
+			b.Limits, b.Timeouts, b.Seed = t.env.Limits, t.env.ClientTimeouts, t.config.Seed
+			if b.ClientClaims == nil {
+				b.ClientClaims = t.env.ClientClaims
+			}
+		},
 		func(b *batch, _ string, new []finding) { found[name(b)] = append(found[name(b)], new...) },
 		func(b *batch, done *jobDone) {
 			if before := ended[name(b)]; before != nil {

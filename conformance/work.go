@@ -30,6 +30,8 @@ type job struct {
 	Limits specs.Limits `json:"limits"`
 	// Timeouts are those of the client under test.
 	Timeouts adapter.Timeouts `json:"timeouts"`
+	// ClientClaims are those of the client under test, null when it claims all.
+	ClientClaims []string `json:"client_claims"`
 	// Seed orders the specs of the job.
 	Seed int64 `json:"seed"`
 	// SlowFactor stretches the budgets; 0 leaves those of the worker.
@@ -98,7 +100,7 @@ func (c *Config) do(ctx context.Context, next job, tell func(spec string, found 
 		cfg.SlowFactor = next.SlowFactor
 	}
 	env := new(specs.Env)
-	cfg.ClientTimeouts = next.Timeouts
+	cfg.ClientTimeouts, cfg.clientClaims = next.Timeouts, next.ClientClaims
 	cfg.fill(env)
 	env.Limits = next.Limits
 	err := cfg.plant(next)

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -37,6 +38,8 @@ type Env struct {
 	NewClient adapter.NewClient
 	// ClientTimeouts are the timeouts that the client under test has by its own.
 	ClientTimeouts adapter.Timeouts
+	// ClientClaims are the profiles that the client under test claims; nil when it claims all.
+	ClientClaims []string
 	// Limits are what the server announced.
 	Limits Limits
 	// SlowFactor stretches every budget, for a subject or a machine that is slow; 0 means 1.
@@ -125,6 +128,9 @@ func (e *Env) UID(name string) string { return name + "-" + e.spec().tag }
 
 // Channel returns a channel id, unique to this run and spec.
 func (e *Env) Channel(name string) string { return name + "-" + e.spec().tag }
+
+// claims tells whether the client under test claims a profile.
+func (e *Env) claims(profile string) bool { return e.ClientClaims == nil || slices.Contains(e.ClientClaims, profile) }
 
 // Trace is the record of all frames of the spec that runs.
 func (e *Env) Trace() *probe.Trace { return e.spec().trace }

@@ -44,7 +44,9 @@ func registerClientFrames(env *Env) {
 	})
 	It("numbers its requests upwards", Verifies("RTM-TRANSPORT-070"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob")
-		alice.JoinChannel(ctx, env.Channel("lobby"))
+		if lobby := alice.lobby(ctx); lobby != nil {
+			lobby.Join(ctx).OK()
+		}
 		alice.sendMarker(ctx, bob)
 
 		last := int64(0)
