@@ -14,6 +14,7 @@ import (
 type reportCommand struct {
 	HTML    reportHTMLCommand    `cmd:"" name:"html" help:"Make the pages of a report or run folder again."`
 	Compare reportCompareCommand `cmd:"" aliases:"diff" help:"Show what changed between two report or run folders."`
+	Merge   reportMergeCommand   `cmd:"" help:"Set conformance reports side by side in one table."`
 	Verify  reportVerifyCommand  `cmd:"" help:"Check that report folders are whole and consistent."`
 }
 

@@ -93,6 +93,11 @@ func TestPageInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	pages["grid"] = filepath.Join(dir, PageFile)
+	dir = t.TempDir()
+	if err := WriteTable(dir, fixtureTable(t)); err != nil {
+		t.Fatal(err)
+	}
+	pages["table"] = filepath.Join(dir, PageFile)
 
 	for name, page := range pages {
 		for _, l := range []look{{1280, false, true}, {1280, true, true}, {390, false, true}, {390, true, true}} {

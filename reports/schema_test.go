@@ -31,6 +31,7 @@ var published = []struct {
 	{"run.schema.json", LoadSchema, reflect.TypeFor[Load]()},
 	{"selftest.schema.json", SelftestSchema, reflect.TypeFor[Selftest]()},
 	{"grid.schema.json", GridSchema, reflect.TypeFor[Grid]()},
+	{"table.schema.json", TableSchema, reflect.TypeFor[Table]()},
 }
 
 func TestSchemasFollowTheTypes(t *testing.T) {

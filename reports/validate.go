@@ -34,9 +34,7 @@ func (c *Conformance) validate() error {
 		errs = append(errs, fmt.Errorf("conformance: schema is %q, not %q", c.Schema, ConformanceSchema))
 	}
 	for _, p := range c.Profiles {
-		switch p.Verdict {
-		case Conformant, NotConformant, Partial, NoEvidence, ProfileNotDeclared:
-		default:
+		if !p.Verdict.known() {
 			errs = append(errs, fmt.Errorf("profile %s: unknown verdict %q", p.Name, p.Verdict))
 		}
 	}
@@ -108,6 +106,10 @@ func (q *RequirementResult) validate() []error {
 var sha256Hex = regexp.MustCompile(`^[0-9a-f]{64}$`)
 
 func (v Verdict) known() bool { return slices.Contains(Verdicts(), v) }
+
+func (v ProfileVerdict) known() bool {
+	return slices.Contains([]ProfileVerdict{Conformant, NotConformant, Partial, NoEvidence, ProfileNotDeclared}, v)
+}
 
 func (l *Load) validate() error {
 	var errs []error
@@ -229,6 +231,61 @@ func (g *Grid) validate() error {
 	}
 	if len(g.ClientsAlone) > 0 {
 		cells("clients_alone", g.ClientsAlone, len(g.Clients))
+	}
+	return errors.Join(errs...)
+}
+
+// validate reports everything in the table that a reader of this version could
+// misunderstand.
+func (t *Table) validate() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if t.Schema != TableSchema {
+		wrong("schema is %q, not %q", t.Schema, TableSchema)
+	}
+	keys := make(map[string]bool)
+	for _, c := range t.Columns {
+		if c.Key == "" || keys[c.Key] {
+			wrong("column %q: every column needs a key of its own", c.Key)
+		}
+		keys[c.Key] = true
+	}
+	if len(t.Columns) < 2 {
+		wrong("there are %d columns, and a table needs two", len(t.Columns))
+	}
+	for _, p := range t.Profiles {
+		for key, v := range p.Verdicts {
+			if !keys[key] {
+				wrong("profile %s: there is no column %q", p.Name, key)
+			}
+			if !v.known() {
+				wrong("profile %s: unknown verdict %q", p.Name, v)
+			}
+		}
+	}
+	seen := make(map[string]bool)
+	for i := range t.Rows {
+		r := &t.Rows[i]
+		if seen[r.ID] {
+			wrong("requirement %s: appears twice", r.ID)
+		}
+		seen[r.ID] = true
+		if !requirementID.MatchString(r.ID) {
+			wrong("requirement %q: an id is made of up to 64 letters, digits and hyphens", r.ID)
+		}
+		for key, v := range r.Verdicts {
+			if !keys[key] {
+				wrong("requirement %s: there is no column %q", r.ID, key)
+			}
+			if !v.known() {
+				wrong("requirement %s: unknown verdict %q", r.ID, v)
+			}
+		}
+		for _, key := range r.Provisional {
+			if !keys[key] {
+				wrong("requirement %s: there is no column %q", r.ID, key)
+			}
+		}
 	}
 	return errors.Join(errs...)
 }
