@@ -33,7 +33,13 @@ func TestAWrittenReportVerifies(t *testing.T) {
 	interrupted := passingReport()
 	interrupted.Interrupted, interrupted.ExitCode = true, 130
 	failing := failingReport()
-	for name, r := range map[string]*Report{"passing": passingReport(), "without loads": green, "inconsistent": consistentReport(), "interrupted": interrupted, "failing": failing} {
+	// What binds a client alone needs no profile in a server's report.
+	server := consistentReport()
+	server.Conformance.Subject.Kind = "server"
+	server.Conformance.Requirements = append(server.Conformance.Requirements, RequirementResult{ID: "RTM-X-001", Level: Must, Subject: "client", Profile: "adapter", Verdict: NotDeclared})
+	server.Conformance.judgeProfiles()
+	server.ExitCode = server.Conformance.ExitCode()
+	for name, r := range map[string]*Report{"passing": passingReport(), "without loads": green, "inconsistent": consistentReport(), "interrupted": interrupted, "failing": failing, "server": server} {
 		dir := t.TempDir()
 		for i := range r.Loads {
 			if err := WriteLoad(filepath.Join(dir, r.Loads[i].Dir), &r.Loads[i]); err != nil {
