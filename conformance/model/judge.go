@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"time"
 )
 
 // Failure is a program on which a server diverges.
@@ -54,15 +55,12 @@ func Judge(ctx context.Context, server Server, shape Shape, seed uint64, program
 	return nil, nil
 }
 
-// The bounds of a search for a shorter program.
-const (
-	shrinkRuns = 300
-	// quicker is by how much the budget is cut while a program is shrunk. What seems to fail only because of that is found
-	// out at the end.
-	quicker = 20
-	// shrinkBudgets is how many budgets of the server the search may take.
-	shrinkBudgets = 4
-)
+// shrinkRuns bounds a search for a shorter program.
+const shrinkRuns = 200
+
+// quicker are the parts of the budget with which a program is shrunk, one after the other. A short wait finds sooner that
+// something does not come; what fails only because of that is found out at the end, and calls for more patience.
+var quicker = []time.Duration{20, 4}
 
 // Replay runs one program, and shrinks it when it diverges; see [Run] for the error. When the shortest program found does not
 // diverge once more, the failure is the program as it was. The trace of the server gets the frames of these last runs only.
@@ -73,22 +71,22 @@ func Replay(ctx context.Context, server Server, program Program) (*Failure, erro
 	if divergence == nil || err != nil {
 		return nil, err
 	}
-	failure := &Failure{Program: program, Divergence: divergence, Steps: len(program)}
-	server = server.withDefaults()
-	quick := server
-	quick.Budget, quick.Trace = server.Budget/quicker, nil
-	searching, cancel := context.WithTimeout(ctx, shrinkBudgets*server.Budget)
-	defer cancel()
 	last := divergence.Step - 1
-	shortest := Shrink(program[:last+program.group(last)], shrinkRuns, func(candidate Program) bool {
-		divergence, err := Run(searching, quick, candidate)
-		return err == nil && divergence != nil
-	})
-	for _, candidate := range []Program{shortest, program} {
-		if divergence, err := Run(ctx, server, candidate); err == nil && divergence != nil {
-			failure.Program, failure.Divergence, failure.Again = candidate, divergence, true
-			break
+	upTo := program[:last+program.group(last)]
+	for _, part := range quicker {
+		quick := quiet
+		quick.Budget = server.withDefaults().Budget / part
+		shortest := Shrink(upTo, shrinkRuns, func(candidate Program) bool {
+			divergence, err := Run(ctx, quick, candidate)
+			return err == nil && divergence != nil
+		})
+		if again, err := Run(ctx, server, shortest); err == nil && again != nil {
+			return &Failure{shortest, again, len(program), true}, nil
 		}
+	}
+	failure := &Failure{program, divergence, len(program), false}
+	if again, err := Run(ctx, server, program); err == nil && again != nil {
+		failure.Divergence, failure.Again = again, true
 	}
 	return failure, nil
 }
