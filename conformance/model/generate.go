@@ -66,16 +66,24 @@ type generator struct {
 	state   *state
 	program Program
 	texts   int
+	// before is the state before the steps that happen at once, the first of which is first.
+	before *state
+	first  int
 }
 
-// add appends a step that is valid and that no call limit can refuse.
+// add appends a step that is valid, that no call limit can refuse and that leaves no doubt.
 func (g *generator) add(step Step) {
 	longer := append(g.program, step)
 	if g.state.over(step) != "" || longer.checkLast() != nil {
 		return
 	}
-	g.program = longer
-	g.state.apply(len(longer), step)
+	if !step.AtOnce {
+		g.before, g.first = g.state.clone(), len(g.program)
+	}
+	next := g.before.clone()
+	if _, ok := next.together(g.first+1, longer[g.first:]); ok {
+		g.program, g.state = longer, next
+	}
 }
 
 // choice is a verb and how often it is chosen compared to others.
@@ -101,7 +109,7 @@ func (g *generator) step() Step {
 		g.texts++
 		step.Text = fmt.Sprintf("m%d", g.texts)
 	}
-	if last := g.program[len(g.program)-1]; last.User == user && last.Verb.request() && step.Verb.request() {
+	if last := g.program[len(g.program)-1]; last.Verb.request() && step.Verb.request() {
 		step.AtOnce = step.Verb != Rejoins && g.random.IntN(3) == 0
 	}
 	return step

@@ -16,34 +16,40 @@ import (
 type hearing struct {
 	*run
 
-	acting *actor
-	steps  []Step
-	last   int
+	steps []Step
+	last  int
 	// owed is what each user gets.
 	owed map[string][]debt
-	// counts are the numbers of members that the acting user is told, by channel.
-	counts map[string]int
-	// answers are the steps whose requests were answered as they should be, by the id of the request.
-	answers map[int64]Step
+	// counts are the numbers of members of which users who join or resume are told one.
+	counts map[place][]int
+	// answers are the steps whose requests were answered as they should be.
+	answers map[request]Step
+}
+
+// place is a user in a channel.
+type place struct{ user, channel string }
+
+// request is a request of a user by its id.
+type request struct {
+	user string
+	id   int64
 }
 
 func newHearing(r *run, i int, steps []Step, outcomes []outcome) *hearing {
 	h := &hearing{
-		run: r, acting: r.actors[steps[0].User], steps: steps, last: i + len(steps),
-		owed: make(map[string][]debt), counts: make(map[string]int), answers: make(map[int64]Step),
+		run: r, steps: steps, last: i + len(steps),
+		owed: make(map[string][]debt), counts: make(map[place][]int), answers: make(map[request]Step),
 	}
-	stays := r.state.user(h.acting.name).channels
-	for _, done := range outcomes {
+	for at, done := range outcomes {
 		for _, debt := range done.owed {
 			// What was to follow a join need not come any more when the leave is on its way already.
-			if debt.user == h.acting.name && h.leaves(steps[0].Channel) {
-				debt.optional = true
-			}
+			debt.optional = debt.optional || h.leaves(debt.user, debt.path)
 			h.owed[debt.user] = append(h.owed[debt.user], debt)
 		}
-		for _, channel := range done.counted {
-			if stays[channel] {
-				h.counts[channel] = len(r.state.room(channel).members)
+		for _, told := range done.counted {
+			if user := steps[at].User; r.state.user(user).channels[told.channel] {
+				in := place{user, told.channel}
+				h.counts[in] = append(h.counts[in], told.members)
 			}
 		}
 	}
@@ -112,13 +118,16 @@ func (h *hearing) await(ctx context.Context, a *actor) (what string, err error) 
 			return debt.text, err
 		}
 	}
-	if a != h.acting {
-		return "", nil
-	}
-	for _, channel := range slices.Sorted(maps.Keys(h.counts)) {
-		count := probe.Kind("channel.member_count").With("channel", h.id(channel)).With("count", h.counts[channel])
-		if _, err := a.conn.Await(ctx, count); err != nil {
-			return fmt.Sprintf("the member_count %d of %s behind the answer", h.counts[channel], channel), err
+	for in, counts := range h.counts {
+		if in.user != a.name {
+			continue
+		}
+		what := fmt.Sprintf("a member_count of %s, one of %v, behind the answer", in.channel, counts)
+		if _, err := a.conn.Await(ctx, probe.Matching(what, func(o probe.Object) bool {
+			told, ok := o.Int("count")
+			return ok && o.Kind == "channel.member_count" && o.Value("channel") == h.id(in.channel) && slices.Contains(counts, int(told))
+		})); err != nil {
+			return what, err
 		}
 	}
 	return "", nil
@@ -161,24 +170,29 @@ func (h *hearing) compare(a *actor, frames []probe.Object) error {
 			return found(h.last, a.name+" gets "+listed(texts(owed[path])), a.name+" gets "+listed(got[path]))
 		}
 	}
-	if a == h.acting {
+	if h.acts(a.name) {
 		h.settle(a)
 	}
 	return nil
 }
 
+// acts tells whether a user does one of the steps.
+func (h *hearing) acts(user string) bool {
+	return slices.ContainsFunc(h.steps, func(step Step) bool { return step.User == user })
+}
+
 // unordered tells whether the lines of a path may come in any order: no clause says in which order the comings and goings
 // are told that one user causes at once.
 func (h *hearing) unordered(path string) bool {
-	return len(h.steps) > 1 && strings.HasSuffix(path, " "+h.acting.name) && !strings.Contains(path, "from ")
+	_, user, _ := strings.Cut(path, " ")
+	return len(h.steps) > 1 && h.acts(user)
 }
 
 // settles tells whether what came is what was owed: all that is due, in order, and of the rest some.
 func settles(owed []debt, got []string, unordered bool) bool {
 	if unordered {
-		due := texts(owed)
-		slices.Sort(due)
-		return slices.Equal(due, slices.Sorted(slices.Values(got)))
+		slices.SortFunc(owed, func(a, b debt) int { return strings.Compare(a.text, b.text) })
+		got = slices.Sorted(slices.Values(got))
 	}
 	// reach[j] tells whether the debts so far can be settled by exactly the first j lines.
 	reach := make([]bool, len(got)+1)
@@ -269,18 +283,21 @@ func (h *hearing) frame(a *actor, o probe.Object) error {
 	return nil
 }
 
-// leaves tells whether the acting user leaves the channel at once with something else.
-func (h *hearing) leaves(channel string) bool {
-	return len(h.steps) > 1 && slices.ContainsFunc(h.steps, func(s Step) bool { return s.Verb == Leaves && s.Channel == channel })
+// leaves tells whether a user leaves the channel of a path at once with something else.
+func (h *hearing) leaves(user, path string) bool {
+	channel, _, _ := strings.Cut(path, " ")
+	return len(h.steps) > 1 && slices.ContainsFunc(h.steps, func(s Step) bool {
+		return s.Verb == Leaves && s.User == user && s.Channel == channel
+	})
 }
 
 // answer follows the answers of the acting user into and out of its channels.
 func (h *hearing) answer(a *actor, o probe.Object) error {
-	step, open := h.answers[o.ID]
-	if a != h.acting || !open {
+	step, open := h.answers[request{a.name, o.ID}]
+	if !open {
 		return found(h.last, a.name+" gets one answer to each request", a.name+" gets "+o.String())
 	}
-	delete(h.answers, o.ID)
+	delete(h.answers, request{a.name, o.ID})
 	switch o.Kind {
 	case "channel.join.ok":
 		a.enter(step, o, h.state.room(step.Channel))
@@ -301,6 +318,11 @@ func (a *actor) enter(step Step, o probe.Object, room *room) {
 // settle puts the watch right when answers overtook each other.
 func (h *hearing) settle(a *actor) {
 	channels := h.state.user(a.name).channels
+	if len(h.steps) > 1 {
+		for channel := range a.watch {
+			a.watch[channel] = &count{told: -1}
+		}
+	}
 	maps.DeleteFunc(a.watch, func(channel string, _ *count) bool { return !channels[channel] })
 	for channel := range channels {
 		if a.watch[channel] == nil {
@@ -316,8 +338,11 @@ func (r *room) watch() *count { return &count{told: -1, from: len(r.counts) - 1}
 func (h *hearing) count(a *actor, channel string, o probe.Object) error {
 	told, _ := o.Int("count")
 	watch := a.watch[channel]
-	if watch == nil || a == h.acting && len(h.steps) > 1 {
-		return nil // what is told while the user comes and goes at once is not followed
+	if watch == nil || len(h.steps) > 1 && (h.acts(a.name) || woven(h.steps)) {
+		if watch != nil {
+			watch.told = -1
+		}
+		return nil // what is told while users come and go at once is not followed
 	}
 	if int(told) == watch.told {
 		return found(h.last, fmt.Sprintf("%s is not told again that %s has %d members", a.name, channel, told), a.name+" gets "+o.String())
@@ -348,9 +373,9 @@ func (h *hearing) retire(ctx context.Context, n int, a *actor, conn *probe.Conn,
 		switch line, ok := h.line(frame); {
 		case ok:
 			last = append(last, line.text)
-		case frame.ID != 0 && h.answers[frame.ID].Verb == LogsOut:
+		case frame.ID != 0 && h.answers[request{a.name, frame.ID}].Verb == LogsOut:
 			last = nil // what came before the answer was on its way
-			delete(h.answers, frame.ID)
+			delete(h.answers, request{a.name, frame.ID})
 		case code == 1000 || len(last) > 0:
 			last = append(last, frame.String())
 		}

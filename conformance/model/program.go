@@ -38,6 +38,7 @@ func Parse(text string) (Program, error) {
 		return nil, &ParseError{1, fmt.Errorf("the scenario has %d bytes; %d is the most", len(text), programBytes)}
 	}
 	var program Program
+	var lines []int
 	number := 0
 	for line := range strings.SplitSeq(text, "\n") {
 		number++
@@ -52,7 +53,10 @@ func Parse(text string) (Program, error) {
 		if err != nil {
 			return nil, &ParseError{number, err}
 		}
-		program = append(program, step)
+		program, lines = append(program, step), append(lines, number)
+	}
+	if i, err := program.checkOrder(); err != nil {
+		return nil, &ParseError{lines[i], err}
 	}
 	if len(program) == 0 {
 		return nil, &ParseError{number, fmt.Errorf("the scenario has no step; write lines such as %q", Step{User: "alice", Verb: LogsIn})}
@@ -101,7 +105,24 @@ func (p Program) check() error {
 			return fmt.Errorf("model: step %d: %w", i+1, err)
 		}
 	}
+	if i, err := p.checkOrder(); err != nil {
+		return fmt.Errorf("model: step %d: %w", i+1, err)
+	}
 	return nil
+}
+
+// checkOrder returns the first step that what happens at once with it leaves in doubt.
+func (p Program) checkOrder() (int, error) {
+	s := newState(Limits{})
+	for i := 0; i < len(p); {
+		size := p.group(i)
+		if _, ok := s.together(i+1, p[i:i+size]); !ok {
+			return i + size - 1, fmt.Errorf("what is left behind depends on which of the steps at once comes first, or there are more than %d of them; "+
+				"let users do at once what does not meet in this way", wovenSteps)
+		}
+		i += size
+	}
+	return 0, nil
 }
 
 func (p Program) checkLast() error {

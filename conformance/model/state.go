@@ -20,6 +20,7 @@ const (
 // It knows nothing of time: a program runs inside the grace and the replay of its server.
 type state struct {
 	limits Limits
+	now    int // the number of the step that is done
 	users  map[string]*account
 	rooms  map[string]*room
 }
@@ -58,7 +59,9 @@ type line struct{ path, text string }
 // debt is a line that a user is owed, or that may come and need not.
 type debt struct {
 	line
-	user     string
+	user string
+	// step is where the line comes from.
+	step     int
 	optional bool
 }
 
@@ -76,17 +79,27 @@ const (
 // outcome is what a step does.
 type outcome struct {
 	link link
-	// answer is what the request of the step is answered, in words.
+	// answer is what the request of the step is answered, in words, and others are what it may be answered as well.
 	answer string
+	others []string
 	// farewell is how the connection that the user had before ends; 0 when it does not, or is cut.
 	farewell int
 	// owed is what users get because of the step, the acting one included.
 	owed []debt
 	// counted are the channels whose count the acting user is owed.
-	counted []string
+	counted []tally
 	// missed is the first step of which a message may be replayed; 0 when there is none.
 	missed int
 }
+
+// tally is the number of members of a channel.
+type tally struct {
+	channel string
+	members int
+}
+
+// answers are all that a request may be answered.
+func (o *outcome) answers() []string { return append([]string{o.answer}, o.others...) }
 
 func newState(limits Limits) *state {
 	return &state{limits: limits.withDefaults(), users: make(map[string]*account), rooms: make(map[string]*room)}
@@ -108,7 +121,8 @@ func (s *state) room(name string) *room {
 
 // apply does step number n and returns its outcome.
 func (s *state) apply(n int, step Step) outcome {
-	done := s.do(n, step)
+	s.now = n
+	done := s.do(step)
 	if done.link == onSame && !strings.HasPrefix(done.answer, "error") {
 		for _, call := range step.calls() {
 			s.user(step.User).calls[call]++
@@ -117,7 +131,7 @@ func (s *state) apply(n int, step Step) outcome {
 	return done
 }
 
-func (s *state) do(n int, step Step) outcome {
+func (s *state) do(step Step) outcome {
 	name, user := step.User, s.user(step.User)
 	switch step.Verb {
 	case LogsIn:
@@ -150,15 +164,15 @@ func (s *state) do(n int, step Step) outcome {
 	case Joins, Rejoins:
 		return s.join(name, step.Channel, step.Verb == Rejoins)
 	case Tells:
-		return s.tell(message{step: n, from: name, text: step.Text}, step.To)
+		return s.tell(message{step: s.now, from: name, text: step.Text}, step.To)
 	case Counts:
 		return outcome{answer: fmt.Sprintf("%d members", len(s.room(step.Channel).members))}
 	}
-	return s.inside(n, step)
+	return s.inside(step)
 }
 
 // inside does what only a member may do.
-func (s *state) inside(n int, step Step) outcome {
+func (s *state) inside(step Step) outcome {
 	room, done := s.room(step.Channel), outcome{answer: "ok"}
 	member := room.members[step.User]
 	switch step.Verb {
@@ -171,10 +185,10 @@ func (s *state) inside(n int, step Step) outcome {
 		if !member {
 			return outcome{answer: refused(5)}
 		}
-		sent := message{step: n, era: room.era, from: step.User, text: step.Text}
+		sent := message{step: s.now, era: room.era, from: step.User, text: step.Text}
 		room.log = append(room.log, sent)
 		for _, other := range s.others(step.User, step.Channel) {
-			done.owe(other, sent.in(step.Channel), false)
+			done.owe(other, sent.step, sent.in(step.Channel), false)
 			s.user(other).seen[step.Channel] = len(room.log)
 		}
 	case Lists:
@@ -208,12 +222,12 @@ func (s *state) resume(name, without string) outcome {
 		s.leave(name, without, &done)
 	}
 	for _, held := range user.held {
-		done.owe(name, held.told(), false)
+		done.owe(name, held.step, held.told(), false)
 	}
 	user.held = nil
 	for _, channel := range slices.Sorted(maps.Keys(user.channels)) {
 		s.replay(name, channel, &done)
-		done.counted = append(done.counted, channel)
+		done.counted = append(done.counted, tally{channel, len(s.room(channel).members)})
 	}
 	return done
 }
@@ -238,9 +252,9 @@ func (s *state) join(name, channel string, again bool) outcome {
 	}
 	user.channels[channel], room.members[name] = true, true
 	room.counted()
-	done := outcome{answer: fmt.Sprintf("%d members", len(room.members)), counted: []string{channel}}
+	done := outcome{answer: fmt.Sprintf("%d members", len(room.members)), counted: []tally{{channel, len(room.members)}}}
 	for _, other := range s.others(name, channel) {
-		done.owe(other, memberLine(channel, name, "joins"), false)
+		done.owe(other, s.now, memberLine(channel, name, "joins"), false)
 	}
 	if again && known {
 		s.replay(name, channel, &done)
@@ -259,7 +273,7 @@ func (s *state) leave(name, channel string, done *outcome) {
 		room.era++
 	}
 	for _, other := range s.others(name, channel) {
-		done.owe(other, memberLine(channel, name, "leaves"), false)
+		done.owe(other, s.now, memberLine(channel, name, "leaves"), false)
 	}
 }
 
@@ -268,7 +282,7 @@ func (s *state) tell(told message, to string) outcome {
 	switch receiver.presence {
 	case online:
 		done := outcome{answer: received}
-		done.owe(to, told.told(), false)
+		done.owe(to, told.step, told.told(), false)
 		return done
 	case lost:
 		receiver.held = append(receiver.held, told)
@@ -289,7 +303,7 @@ func (s *state) replay(name, channel string, done *outcome) {
 	}
 	missed = missed[max(0, len(missed)-s.limits.ReplayMessages):]
 	for _, message := range missed {
-		done.owe(name, message.in(channel), message.era != room.era)
+		done.owe(name, message.step, message.in(channel), message.era != room.era)
 		if done.missed == 0 || message.step < done.missed {
 			done.missed = message.step
 		}
@@ -336,8 +350,8 @@ func (s Step) calls() []string {
 
 func (r *room) counted() { r.counts = append(r.counts, len(r.members)) }
 
-func (o *outcome) owe(user string, line line, optional bool) {
-	o.owed = append(o.owed, debt{line, user, optional})
+func (o *outcome) owe(user string, step int, line line, optional bool) {
+	o.owed = append(o.owed, debt{line, user, step, optional})
 }
 
 // in is the line of a message to a channel.

@@ -78,7 +78,7 @@ func (v Verb) request() bool {
 type Step struct {
 	// User is who acts.
 	User string
-	// AtOnce sends the request without waiting for the answer to the step before, which must be a request of the same user.
+	// AtOnce sends the request without waiting for the answer to the step before, which must be a request too.
 	AtOnce bool
 	// Verb is what the user does.
 	Verb Verb
@@ -181,8 +181,8 @@ func (s Step) check(before *Step) error {
 		return fmt.Errorf("the text is not UTF-8 of at most %d bytes", textBytes)
 	case s.AtOnce && (!s.Verb.request() || s.Verb == Rejoins):
 		return fmt.Errorf("%q cannot happen at once; only a request that needs nothing of the answer before can be sent behind another", s.Verb)
-	case s.AtOnce && (before == nil || before.User != s.User || !before.Verb.request()):
-		return fmt.Errorf("nothing is under way that %s could do this at once with; the line before must be a request of %s", s.User, s.User)
+	case s.AtOnce && (before == nil || !before.Verb.request()):
+		return fmt.Errorf("nothing is under way that %s could do this at once with; the line before must be a request", s.User)
 	}
 	return nil
 }
