@@ -93,6 +93,9 @@ var all = [][]Fault{
 	peerFaults,
 	loginIDFaults,
 	unclaimedFaults,
+	transportFaults,
+	hostileFaults,
+	reconnectFaults,
 }
 
 // Tolerances returns every tolerance.

@@ -225,7 +225,7 @@ func (a *Actor) RenewToken(ctx context.Context, token string) Answer {
 func (a *Actor) Ack(seq int64) {
 	ginkgo.GinkgoHelper()
 	if err := a.Conn.Ack(seq); err != nil {
-		fail(1, a.Name+" can acknowledge a message", err.Error())
+		fail(1, a.Name+" can acknowledge a message", a.ended(err))
 	}
 }
 

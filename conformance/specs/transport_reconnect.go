@@ -69,8 +69,9 @@ func registerGrace(env *Env) {
 		back, _ := alice.Resume(ctx, 0, place)
 
 		back.Leave(ctx, lobby).OK()
+		back.SendPeer(ctx, bob.UID, "that was all").OK()
 
-		told := bob.Until(ctx, memberLeft(lobby, alice))
+		told := bob.Until(ctx, peerMessage("that was all"))
 		Observe("the joins that bob is told", uids(Of("channel.member_joined", told))).IsEmpty()
 		Observe("the leaves that bob is told", uids(Of("channel.member_left", told))).HasLength(1)
 	})
@@ -263,6 +264,7 @@ func registerReplay(env *Env) {
 
 		back.Ack(seq)
 
+		back.Ping(ctx).OK()
 		receipt := bob.SendPeer(ctx, alice.UID, "next").OK()
 		Observe("received", receipt.Value("received")).Is(true)
 	})

@@ -1,0 +1,306 @@
+package faults
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// hostileFaults are broken servers: frames that no honest client sends, and clients that disturb.
+var hostileFaults = []Fault{
+	{
+		Name: "hostile.bad-json-closed-with-1007", Text: "A frame that is not JSON is closed with the code for bad UTF-8.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-009"}, Plant: fromClient(badJSON, closingWith(1007)),
+	},
+	{
+		Name: "hostile.byte-order-mark-skipped", Text: "A byte order mark before the JSON is skipped.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-009"},
+		Plant: fromClient(text(func(p []byte) bool { return bytes.HasPrefix(p, bom) }), rewritten(func(payload string) string {
+			return strings.TrimPrefix(payload, string(bom))
+		})),
+	},
+	{
+		Name: "hostile.array-is-a-batch", Text: "An array of frames is handled as these frames.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-010"},
+		Plant: fromClient(text(func(p []byte) bool { return json.Valid(p) && p[0] == '[' }), rewritten(func(payload string) string {
+			return strings.Trim(payload, "[]")
+		})),
+	},
+	{
+		Name: "hostile.no-object-closed-with-1003", Text: "JSON that is no object is closed with the code for binary messages.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-010"},
+		Plant:  fromClient(text(func(p []byte) bool { return json.Valid(p) && !isObject(p) }), closingWith(1003)),
+	},
+	{
+		Name: "hostile.last-of-two-names-counts", Text: "Of two members of one name the last counts.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-011"}, Plant: fromClient(doubled, reencoded),
+	},
+	{
+		Name: "hostile.name-twice-closed-with-1002", Text: "A name that stands twice is closed with a code of RFC 6455.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-011"}, Plant: fromClient(doubled, closingWith(1002)),
+	},
+	{
+		Name: "hostile.case-of-names-ignored", Text: "Member names are read without regard to case.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-012"}, Plant: fromClient(miscased, lowered),
+	},
+	{
+		Name: "hostile.bad-utf8-replaced", Text: "Bytes that are not UTF-8 are read as U+FFFD.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-013"}, Plant: fromClient(notUTF8, rewritten(func(payload string) string {
+			return strings.ToValidUTF8(payload, "\ufffd")
+		})),
+	},
+	{
+		Name: "hostile.bad-utf8-closed-with-4204", Text: "Text that is not UTF-8 is closed as a bad frame.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-013"}, Plant: fromClient(notUTF8, closingWith(4204)),
+	},
+	{
+		Name: "hostile.binary-read-as-text", Text: "A binary message is read like text.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-014"},
+		Plant: fromClient(isBinary, func(_ *Link, f *Frame) bool {
+			f.Opcode = OpText
+			f.SetPayload(f.Payload)
+			return true
+		}),
+	},
+	{
+		Name: "hostile.binary-closed-with-1002", Text: "A binary message is closed with 1002.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-014"}, Plant: fromClient(isBinary, closingWith(1002)),
+	},
+	{
+		Name: "hostile.frame-above-the-limit-read", Text: "A frame that is somewhat larger than announced is handled.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: sized(1, func(_ *Link, f *Frame) bool {
+			f.SetPayload(bytes.Replace(f.Payload, []byte("xx"), []byte("x"), 1))
+			return true
+		}),
+	},
+	{
+		Name: "hostile.frame-of-the-limit-refused", Text: "A frame of exactly the announced size is refused.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: sized(0, closingWith(1009)),
+	},
+	{
+		Name: "hostile.huge-frame-closed-with-4101", Text: "A frame that is far too large is closed as an overload.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: fromServer(closing(1009), recode(4101)),
+	},
+	{
+		Name: "hostile.id-in-quotes-read", Text: "An id in quotes is read as a number.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-016"},
+		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return f.Text("id") != "" }), func(_ *Link, f *Frame) bool {
+			f.Set("id", json.RawMessage(f.Text("id")))
+			return true
+		}),
+	},
+	{
+		Name: "hostile.id-of-zero-answered", Text: "A request with the id 0 is answered under it.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-016"},
+		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return string(f.members["id"]) == "0" }), func(l *Link, _ *Frame) bool {
+			l.ToClient(`{"kind":"pong","id":0}`)
+			return false
+		}),
+	},
+	{
+		Name: "hostile.id-rounded", Text: "An id with a fraction is rounded.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-016"},
+		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return bytes.Contains(f.members["id"], []byte(".")) }), func(_ *Link, f *Frame) bool {
+			whole, _, _ := bytes.Cut(f.members["id"], []byte("."))
+			f.Set("id", json.RawMessage(whole))
+			return true
+		}),
+	},
+	{
+		Name: "hostile.number-read-as-text", Text: "A number where a text belongs is read as its digits.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-017"},
+		Plant: fromClient(kind("peer.send").and(func(f *Frame) bool { return f.Int("to") != 0 }), func(_ *Link, f *Frame) bool {
+			f.Set("to", string(f.members["to"]))
+			return true
+		}),
+	},
+	{
+		Name: "hostile.wrong-type-is-an-error", Text: "A channel that is no text gets the error of a bad id, and the connection stays open.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-017"},
+		Plant: fromClient(kind("channel.join").and(func(f *Frame) bool { return f.Has("channel") && f.members["channel"][0] != '"' }), func(_ *Link, f *Frame) bool {
+			f.Set("channel", "")
+			return true
+		}),
+	},
+	{
+		Name: "hostile.rest-of-the-message-ignored", Text: "What follows the JSON object in a message is ignored.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-018"}, Plant: fromClient(trailing, rewritten(func(payload string) string {
+			end, _ := firstValue([]byte(payload))
+			return payload[:end]
+		})),
+	},
+	{
+		Name: "hostile.rest-of-the-message-closed-with-1007", Text: "Something behind the JSON object is closed with 1007.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-018"}, Plant: fromClient(trailing, closingWith(1007)),
+	},
+	{
+		Name: "hostile.kinds-of-servers-are-unknown", Text: "A frame that only servers send gets the error of an unknown kind.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-029"},
+		Plant: fromClient(kind("pong", "login.ok"), func(_ *Link, f *Frame) bool {
+			f.SetPayload([]byte(`{"kind":"novelty","id":5}`))
+			return true
+		}),
+	},
+	{
+		Name: "hostile.unmasked-frame-read", Text: "A frame without a mask is handled.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-072"},
+		Plant: fromClient(func(f *Frame) bool { return !f.Masked && f.Payload != nil }, func(_ *Link, f *Frame) bool {
+			f.SetPayload(f.Payload)
+			return true
+		}),
+	},
+	{
+		Name: "hostile.reserved-bits-ignored", Text: "The reserved bits of a frame are ignored.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-072"},
+		Plant: fromClient(func(f *Frame) bool { return f.Reserved != 0 }, func(_ *Link, f *Frame) bool {
+			f.Reserved = 0
+			f.SetPayload(f.Payload)
+			return true
+		}),
+	},
+	{
+		Name: "hostile.breach-ends-others", Text: "A connection that is closed for a breach takes the others of its channel along.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-020"}, Plant: endingOthers(func(l *Link, end func()) {
+			gone := false
+			l.OnClientGone = func() bool {
+				gone = true
+				return true
+			}
+			l.OnServerGone = func() bool {
+				if !gone {
+					end()
+				}
+				return true
+			}
+		}),
+	},
+	{
+		Name: "hostile.cut-ends-others", Text: "A connection that breaks takes the others of its channel along.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-030"}, Plant: endingOthers(func(l *Link, end func()) {
+			l.OnClientGone = func() bool {
+				end()
+				return true
+			}
+		}),
+	},
+}
+
+var bom = []byte("\ufeff")
+
+// text picks whole text messages by their content.
+func text(holds func(payload []byte) bool) match {
+	return func(f *Frame) bool { return f.Opcode == OpText && f.Final && f.Payload != nil && holds(f.Payload) }
+}
+
+// badJSON picks messages that do not begin with a JSON value.
+var badJSON = text(func(p []byte) bool {
+	_, ok := firstValue(p)
+	return utf8.Valid(p) && !ok
+})
+
+// trailing picks messages with something behind a JSON value.
+var trailing = text(func(p []byte) bool {
+	end, ok := firstValue(p)
+	return ok && len(bytes.TrimSpace(p[end:])) > 0
+})
+
+var notUTF8 = text(func(p []byte) bool { return !utf8.Valid(p) })
+
+func isBinary(f *Frame) bool { return f.Opcode == OpBinary }
+
+// doubled picks objects in which a name stands twice.
+var doubled = text(func(p []byte) bool {
+	names := memberNames(p)
+	slices.Sort(names)
+	return len(slices.Compact(slices.Clone(names))) < len(names)
+})
+
+// miscased picks objects with a name in capital letters.
+var miscased = text(func(p []byte) bool {
+	return slices.ContainsFunc(memberNames(p), func(name string) bool { return name != strings.ToLower(name) })
+})
+
+func isObject(p []byte) bool {
+	p = bytes.TrimSpace(p)
+	return len(p) > 0 && p[0] == '{'
+}
+
+// firstValue returns where the first JSON value ends, and whether there is one.
+func firstValue(p []byte) (end int, ok bool) {
+	decoder := json.NewDecoder(bytes.NewReader(p))
+	var value json.RawMessage
+	if decoder.Decode(&value) != nil {
+		return 0, false
+	}
+	return int(decoder.InputOffset()), true
+}
+
+// memberNames returns the names of an object in their order, also those that stand twice; nil for anything else.
+func memberNames(p []byte) []string {
+	if !json.Valid(p) || !isObject(p) {
+		return nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(p))
+	_, _ = decoder.Token()
+	var names []string
+	for decoder.More() {
+		name, _ := decoder.Token()
+		var value json.RawMessage
+		_ = decoder.Decode(&value)
+		names = append(names, name.(string))
+	}
+	return names
+}
+
+// reencoded is the rewriting of an object as a lenient reader understood it.
+func reencoded(_ *Link, f *Frame) bool {
+	f.SetPayload(f.encode())
+	return true
+}
+
+// lowered is the rewriting of all names to lower case, in which the last of two counts.
+func lowered(_ *Link, f *Frame) bool {
+	members := f.members
+	for _, name := range memberNames(f.Payload) {
+		if lower := strings.ToLower(name); lower != name {
+			members[lower] = members[name]
+			delete(members, name)
+		}
+	}
+	f.SetPayload(f.encode())
+	return true
+}
+
+// sized plants a rewriting of the frames that are this many bytes longer than the announced limit.
+func sized(above int64, rewrite func(*Link, *Frame) bool) Plant {
+	return stateless(func(l *Link) {
+		limit := int64(0)
+		l.OnServer = func(f *Frame) bool {
+			if f.Is("login.ok") {
+				limit = limitOf(f, "frame_bytes")
+			}
+			return true
+		}
+		l.OnClient = func(f *Frame) bool {
+			if limit == 0 || f.Payload == nil || f.Length != uint64(limit+above) {
+				return true
+			}
+			l.Activate()
+			return rewrite(l, f)
+		}
+	})
+}
+
+// endingOthers plants the end of all connections that share a channel with the one that the hooks of one tell to.
+func endingOthers(hooks func(l *Link, end func())) Plant {
+	return inRooms(func(l *Link, in rooms) {
+		hooks(l, func() {
+			in.others(l, func(other *Link, _ string) {
+				l.Activate()
+				other.CutClient()
+			})
+		})
+	})
+}
