@@ -29,6 +29,9 @@ const (
 	// lingerTimeout is how long a connection is read after its close frame went out, so
 	// that the other side gets to read the frame.
 	lingerTimeout = time.Second
+	// closeTimeout is how long the last bytes and the close frame of a connection may take,
+	// unless the announced silence is longer.
+	closeTimeout = 5 * time.Second
 )
 
 // conn is one connection: a goroutine that reads and handles frames, and a queue. It
@@ -46,6 +49,7 @@ type conn struct {
 	leave   atomic.Bool  // leave: the server drains; close when the input is used up
 	logged  atomic.Bool  // logged: the connection has a session
 	lingers atomic.Int64 // lingers is until when the connection is read after its close frame
+	catchUp time.Time    // catchUp is until when a slow reader may read its close frame; guarded by queue.mu
 
 	// The rest belongs to the reading goroutine.
 	burst   *burst
@@ -65,8 +69,10 @@ func (s *Server) newConn(nc net.Conn, address netip.Addr) *conn {
 	}
 	c.queue.sink = &c.socket
 	c.queue.limit = s.cfg.QueueBytes
+	c.queue.patience = max(closeTimeout, wire.Millis(s.cfg.Limits.SilenceMS))
 	c.queue.overflowed = func() {
 		c.ending.Store(true)
+		c.catchUp = time.Now().Add(c.queue.patience)
 		s.metrics.closed(wire.CloseSlowConsumer)
 		s.metrics.drops[dropSlowConsumer].Add(1)
 	}
@@ -213,10 +219,14 @@ func (c *conn) echo(code wire.CloseCode) {
 }
 
 // linger bounds how long the connection is still read: the close frame is out, or the
-// socket is broken.
+// socket is broken. For a slow reader the frame is out when the socket has taken it, and
+// much may stand before it there.
 func (c *conn) linger() {
 	c.ending.Store(true)
 	until := time.Now().Add(lingerTimeout)
+	if until.Before(c.catchUp) {
+		until = c.catchUp
+	}
 	c.lingers.Store(c.srv.elapsed(until))
 	_ = c.Conn.SetReadDeadline(until)
 }
@@ -314,7 +324,7 @@ func (c *conn) end() {
 		c.session.detach(c)
 	}
 	c.settle()
-	c.queue.await(closeTimeout)
+	c.queue.await(c.queue.patience)
 	c.queue.kill()
 	_ = c.Conn.Close()
 	c.srv.forget(c)

@@ -178,6 +178,18 @@ func TestSlowReaderDoesNotDelayOthers(t *testing.T) {
 	t.Run("in memory", func(t *testing.T) { bubble(t, run, small) })
 }
 
+func TestSlowReaderHasTheAnnouncedSilenceToReadItsCloseFrame(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testServer) {
+		alice, bob := s.login("alice"), s.login("bob")
+		text := strings.Repeat("x", 30<<10)
+		for range 20 {
+			alice.peerSend("bob", text)
+		}
+		stay(wire.Millis(wire.DefaultLimits().SilenceMS)-100*time.Millisecond, alice)
+		bob.closedWith(wire.CloseSlowConsumer)
+	}, func(c *refserver.Config) { c.QueueBytes = c.Limits.FrameBytes })
+}
+
 func TestSlowReaderThatNeverReadsAgainIsCut(t *testing.T) {
 	bubble(t, func(t *testing.T, s *testServer) {
 		alice, bob := s.login("alice"), s.login("bob")

@@ -15,8 +15,6 @@ const (
 	// keepBytes is the capacity above which an emptied buffer is left to the collector
 	// instead of the pool.
 	keepBytes = 64 << 10
-	// closeTimeout is how long the last bytes and the close frame of a connection may take.
-	closeTimeout = 5 * time.Second
 )
 
 // sink is the writing half of a socket as a queue needs it.
@@ -39,6 +37,8 @@ type queue struct {
 	overflowed func()
 	// finished is called once when the close frame is out or cannot get out any more.
 	finished func()
+	// patience is how long the last bytes and the close frame may take.
+	patience time.Duration
 
 	mu        sync.Mutex
 	waiting   []segment
@@ -144,7 +144,7 @@ func (q *queue) finish(code wire.CloseCode, reason string) (owed bool) {
 	q.size += len(s.bytes) - before
 	q.closing = true
 	// From here on a goroutine that waits for the socket must not wait for ever.
-	_ = q.sink.SetWriteDeadline(time.Now().Add(closeTimeout))
+	_ = q.sink.SetWriteDeadline(time.Now().Add(q.patience))
 	return q.owe()
 }
 

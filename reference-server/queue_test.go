@@ -156,6 +156,22 @@ func TestOverflowDropsWhatWaitsAndCloses(t *testing.T) {
 	}
 }
 
+func TestSlowReaderIsStillReadWhileItCatchesUp(t *testing.T) {
+	c, _ := newBench(t).login("bob")
+	patience := time.Duration(c.srv.cfg.Limits.SilenceMS) * time.Millisecond
+	before := time.Now()
+	c.queue.mu.Lock()
+	c.queue.overflow()
+	c.queue.mu.Unlock()
+
+	// The socket takes the close frame at once. What stands before it there is not read yet.
+	c.queue.Flush()
+
+	if until := c.lingers.Load(); until < c.srv.elapsed(before.Add(patience)) {
+		t.Errorf("it is read for %v", time.Duration(until-c.srv.elapsed(before)))
+	}
+}
+
 func TestPongsForAClientThatDoesNotReadAreBounded(t *testing.T) {
 	overflows := 0
 	q := queue{sink: &countingSink{}, limit: 1000, overflowed: func() { overflows++ }, finished: func() {}}
