@@ -95,6 +95,7 @@ var all = [][]Fault{
 	unclaimedFaults,
 	transportFaults,
 	hostileFaults,
+	slowFaults,
 	reconnectFaults,
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // RegisterTransport registers the specs of connections and frames on a server. Frames that no honest client sends are in
-// transport_hostile.go, lost links in transport_reconnect.go.
+// transport_hostile.go, clients that do not read in transport_slow.go, lost links in transport_reconnect.go.
 func RegisterTransport(env *Env) {
 	Describe("handshake", func() { registerHandshake(env) })
 	Describe("frames", func() { registerFrames(env) })
@@ -21,6 +21,7 @@ func RegisterTransport(env *Env) {
 	Describe("silence", func() { registerSilence(env) })
 	Describe("hostile frames", func() { registerHostileFrames(env) })
 	Describe("hostile clients", func() { registerHostileClients(env) })
+	Describe("slow readers", func() { registerSlowReaders(env) })
 	Describe("lost link", func() { registerGrace(env) })
 	Describe("resume", func() { registerResume(env) })
 	Describe("replay", func() { registerReplay(env) })

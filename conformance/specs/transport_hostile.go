@@ -200,35 +200,6 @@ func registerHostileClients(env *Env) {
 		disturb(name, violations[name], "RTM-TRANSPORT-020", "RTM-TRANSPORT-072")
 	}
 
-	It("delay nobody by not reading", Verifies("RTM-TRANSPORT-073"), func(ctx SpecContext) {
-		lobby := env.Channel("lobby")
-		alice, bob, mallory := env.member(ctx, "alice", lobby), env.member(ctx, "bob", lobby), env.member(ctx, "mallory", lobby)
-		mallory.Conn.PauseReading()
-
-		flood := alice.flood(ctx, lobby)
-
-		bob.Await(ctx, channelMessage(lobby, flood[len(flood)-1]))
-	})
-
-	It("lose nothing silently by reading late", Verifies("RTM-TRANSPORT-074"), func(ctx SpecContext) {
-		lobby := env.Channel("lobby")
-		alice, mallory := env.member(ctx, "alice", lobby), env.member(ctx, "mallory", lobby)
-		mallory.Conn.PauseReading()
-		flood := alice.flood(ctx, lobby)
-
-		mallory.Conn.ResumeReading()
-
-		for _, text := range flood {
-			wait, cancel := bounded(ctx, env.Answer())
-			_, err := mallory.Conn.Await(wait, channelMessage(lobby, text))
-			cancel()
-			if err != nil {
-				Observe("the close code", mallory.AwaitClose(ctx)).Is(4000)
-				return
-			}
-		}
-	})
-
 	It("reach nobody with a frame that two readers could understand differently", Verifies("RTM-TRANSPORT-011"), func(ctx SpecContext) {
 		alice, bob, mallory := env.Login(ctx, "alice"), env.Login(ctx, "bob"), env.Login(ctx, "mallory")
 		mallory.send("peer.send", probe.F("id", 5), probe.F("to", bob.UID), probe.F("text", "smuggled"), probe.F("text", "twice"))
@@ -248,17 +219,4 @@ func registerHostileClients(env *Env) {
 		Observe("the close code of mallory's connection", mallory.awaitRefusal(ctx)).Is(4204)
 		alice.Ping(ctx).OK()
 	})
-}
-
-// flood sends more to a channel than a socket holds for a member that does not read, and returns the texts.
-func (a *Actor) flood(ctx context.Context, channel string) []string {
-	GinkgoHelper()
-	var texts []string
-	for i := range 100 {
-		text := fmt.Sprintf("%03d", i)
-		text += strings.Repeat("x", a.env.Limits.Number("message_bytes")-len(text))
-		a.SendChannel(ctx, channel, text).OK()
-		texts = append(texts, text)
-	}
-	return texts
 }
