@@ -42,7 +42,7 @@ func TestEveryFaultIsCaughtByTheSpecsOfWhatItBreaks(t *testing.T) {
 				if slices.Contains(fault.Breaks, row.ID) && row.Verdict != reports.Fail && row.Verdict != reports.Warn {
 					t.Errorf("%s is %s: %s", row.ID, row.Verdict, row.Reason)
 				}
-				if testing.Verbose() && row.Verdict == reports.Fail {
+				if testing.Verbose() && (row.Verdict == reports.Fail || row.Verdict == reports.Warn) {
 					t.Log(Explain(&row))
 				}
 			}

@@ -91,6 +91,7 @@ var all = [][]Fault{
 	tokenFaults,
 	tokenSessionFaults,
 	peerFaults,
+	peerMessageFaults,
 	loginIDFaults,
 	unclaimedFaults,
 	transportFaults,

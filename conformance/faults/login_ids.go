@@ -7,7 +7,7 @@ import (
 )
 
 // loginIDFaults are broken servers: the rules for a uid and an app id at the login.
-var loginIDFaults = slices.Concat(strayCharacters("login.uid", "RTM-LOGIN-008", marks), []Fault{
+var loginIDFaults = slices.Concat(strayCharacters("login", "uid", "login.uid", "RTM-LOGIN-008", marks), []Fault{
 	refusedUID("login.uid-of-64-bytes", "A uid of 64 bytes is refused.", "RTM-LOGIN-002",
 		func(uid string) bool { return len(uid) == 64 }),
 	acceptedID("login", "uid", "login.uid-of-65-bytes", "A uid of 65 bytes is cut to 64 and accepted.", "RTM-LOGIN-003", tooLong, first64),
@@ -125,8 +125,8 @@ var loginIDFaults = slices.Concat(strayCharacters("login.uid", "RTM-LOGIN-008", 
 			return true
 		}),
 	},
-}, strayCharacters("login.uid", "RTM-LOGIN-009", foreign), strayCharacters("login.uid", "RTM-LOGIN-010", controls),
-	strayCharacters("login.uid", "RTM-LOGIN-011", spaces))
+}, strayCharacters("login", "uid", "login.uid", "RTM-LOGIN-009", foreign), strayCharacters("login", "uid", "login.uid", "RTM-LOGIN-010", controls),
+	strayCharacters("login", "uid", "login.uid", "RTM-LOGIN-011", spaces))
 
 // characters are a kind of characters that no id may hold.
 type characters struct {
@@ -160,25 +160,20 @@ var (
 	}
 )
 
-// strayCharacters are faults that accept a uid with characters that no id may hold.
-func strayCharacters(area, id string, kinds []characters) []Fault {
+// strayCharacters are faults that accept an id in a member of a request with characters that no id may hold.
+func strayCharacters(request, member, name, id string, kinds []characters) []Fault {
 	var faults []Fault
 	for _, each := range kinds {
-		bad := func(uid string) bool { return strings.ContainsFunc(uid, each.in) }
-		mend := func(uid string) string {
+		bad := func(id string) bool { return strings.ContainsFunc(id, each.in) }
+		mend := func(id string) string {
 			return strings.Map(func(r rune) rune {
 				if each.in(r) {
 					return 'x'
 				}
 				return r
-			}, uid)
+			}, id)
 		}
-		text := "A uid with " + each.words + " is accepted."
-		if area == "login.uid" {
-			faults = append(faults, acceptedID("login", "uid", area+"-with-"+each.name, text, id, bad, mend))
-		} else {
-			faults = append(faults, acceptedID("peer.send", "to", area+"-with-"+each.name, text, id, bad, mend))
-		}
+		faults = append(faults, acceptedID(request, member, name+"-with-"+each.name, "A uid with "+each.words+" is accepted.", id, bad, mend))
 	}
 	return faults
 }

@@ -1,9 +1,6 @@
 package faults
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // peerFaults are broken servers: the receipts of peer messages, and who gets them.
 var peerFaults = []Fault{
@@ -15,11 +12,25 @@ var peerFaults = []Fault{
 	{
 		Name: "peer.of-strangers-refused", Text: "A message is refused when its receiver has never written to the sender.", Subject: Server,
 		Breaks: []string{"RTM-PEER-001"},
-		Plant: fromServer(received(true), func(l *Link, f *Frame) bool {
-			return instead("error", map[string]any{
-				"op": "peer.send", "code": 1, "name": "PEER_MESSAGE_ERR_FAILURE", "message": "the receiver does not know the sender",
-			})(l, f)
-		}),
+		Plant: func(*Proxy) func(*Link) {
+			type pair struct{ from, to string }
+			wrote := make(map[pair]bool)
+			return func(l *Link) {
+				l.OnServer = func(f *Frame) bool {
+					sent := l.Asked(f)
+					switch {
+					case f.Is("peer.message"):
+						wrote[pair{f.Text("from"), l.UID}] = true
+					case sent != nil && received(true)(f) && !wrote[pair{sent.Text("to"), l.UID}]:
+						l.Activate()
+						return instead("error", map[string]any{
+							"op": "peer.send", "code": 1, "name": "PEER_MESSAGE_ERR_FAILURE", "message": "the two do not know each other",
+						})(l, f)
+					}
+					return true
+				}
+			}
+		},
 	},
 	{
 		Name: "peer.offline-received", Text: "A message to a user who is offline is answered with received true.", Subject: Server,
@@ -60,12 +71,18 @@ var peerFaults = []Fault{
 		Name: "peer.ack-of-one-message", Text: "An acknowledgement covers only the oldest message that has none.", Subject: Server,
 		Breaks: []string{"RTM-PEER-005"},
 		Plant: stateless(func(l *Link) {
-			acked := int64(0)
+			acked, last := int64(0), int64(0)
+			l.OnServer = func(f *Frame) bool {
+				if f.Is("peer.message") {
+					last = f.Int("seq")
+				}
+				return true
+			}
 			l.OnClient = func(f *Frame) bool {
 				if !f.Is("peer.ack") {
 					return true
 				}
-				if f.Int("seq") > acked+1 {
+				if f.Int("seq") > acked+1 && f.Int("seq") <= last {
 					l.Activate()
 					f.Set("seq", acked+1)
 				}
@@ -290,18 +307,6 @@ func neverSent(do func(l *Link, f *Frame, last int64) bool) Plant {
 	})
 }
 
-// renumbered plants other seqs; see [seqs].
-func renumbered(toClient, toServer func(seq int64) int64) Plant {
-	return stateless(func(l *Link) {
-		seqs(l, toClient, toServer)
-		l.OnServer = before(l.OnServer, func(f *Frame) {
-			if f.Is("peer.message") && toClient(f.Int("seq")) != f.Int("seq") {
-				l.Activate()
-			}
-		})
-	})
-}
-
 // toLost plants a rewriting of the receipts of messages that were sent to a user whose link was lost, once the server
 // knows of the loss.
 func toLost(rewrite func(*Link, *Frame) bool) Plant {
@@ -367,68 +372,4 @@ func atLogout(rewrite func(*Link, *Frame) bool) Plant {
 			}
 		}
 	}
-}
-
-// receipts are the peer messages that have no answer yet, by the link of their sender, in sending order.
-type receipts struct {
-	proxy *Proxy
-	open  map[*Link][]*Frame
-	// done are those that the proxy has answered itself.
-	done map[*Frame]bool
-}
-
-func newReceipts(p *Proxy) *receipts {
-	return &receipts{proxy: p, open: make(map[*Link][]*Frame), done: make(map[*Frame]bool)}
-}
-
-// plant keeps the list, and swallows a second answer.
-func (r *receipts) plant(l *Link) {
-	l.OnClient = func(f *Frame) bool {
-		if f.Is("peer.send") {
-			r.open[l] = append(r.open[l], l.Asked(f))
-		}
-		return true
-	}
-	l.OnServer = func(f *Frame) bool {
-		sent := l.Asked(f)
-		if sent == nil || !sent.Is("peer.send") || f.ID == 0 {
-			return true
-		}
-		r.open[l] = slices.DeleteFunc(r.open[l], func(open *Frame) bool { return open == sent })
-		return !r.done[sent]
-	}
-}
-
-// of returns the open messages to the user of a link.
-func (r *receipts) of(l *Link) (open []*Frame) {
-	for _, sender := range r.proxy.Links() {
-		for _, sent := range r.open[sender] {
-			if sender.App == l.App && sent.Text("to") == l.UID {
-				open = append(open, sent)
-			}
-		}
-	}
-	return open
-}
-
-// oldest returns the oldest open message from a user to the user of a link.
-func (r *receipts) oldest(l *Link, from string) (sender *Link, id int64) {
-	for _, sender := range r.proxy.Links() {
-		for _, sent := range r.open[sender] {
-			if sender.UID == from && sender.App == l.App && sent.Text("to") == l.UID {
-				return sender, sent.ID
-			}
-		}
-	}
-	return nil, 0
-}
-
-// answered takes note that the proxy has answered a message.
-func (r *receipts) answered(sender *Link, id int64) {
-	for _, sent := range r.open[sender] {
-		if sent.ID == id {
-			r.done[sent] = true
-		}
-	}
-	r.open[sender] = slices.DeleteFunc(r.open[sender], func(sent *Frame) bool { return sent.ID == id })
 }
