@@ -157,30 +157,39 @@ var evictionFaults = []Fault{
 		},
 	},
 	{
-		Name: "eviction.ends-the-user-late", Text: "The end of an evicted connection that is cut off ends the session that replaced it.", Subject: Server,
+		Name: "eviction.ends-the-user-late", Subject: Server,
+		Text:   "An evicted connection that ends without having answered its close frame ends the session that replaced it.",
 		Breaks: []string{"RTM-LOGIN-035"},
-		Plant: stateless(func(l *Link) {
-			evicted, closed := false, false
-			l.OnServer = func(f *Frame) bool {
-				evicted = evicted || remoteLogin(f)
-				return true
-			}
-			l.OnClient = func(f *Frame) bool {
-				closed = closed || f.Opcode == OpClose
-				return true
-			}
-			// The client's end stays open when the server has closed its own, as with a server that lingers.
-			l.OnServerGone = func() bool { return !evicted }
-			l.OnClientGone = func() bool {
-				for _, other := range l.Proxy.Links() {
-					if evicted && !closed && other != l && other.UID == l.UID {
-						l.Activate()
-						other.end(1000, "")
+		Plant: func(*Proxy) func(*Link) {
+			lingering := make(map[string]*Link)
+			return func(l *Link) {
+				l.OnClient = func(f *Frame) bool {
+					switch {
+					case evicts(l, f):
+						lingering[f.Text("uid")] = l.Proxy.User(f.Text("uid"))
+					case f.Opcode == OpClose && lingering[l.UID] == l:
+						delete(lingering, l.UID)
 					}
+					return true
 				}
-				return true
+				// A proxy may hear of the end after all else, so a message to the user is looked at too.
+				l.OnServer = func(f *Frame) bool {
+					if old := lingering[l.UID]; old == nil || old == l || !f.Is("channel.message") {
+						return true
+					}
+					l.Activate()
+					l.end(1000, "")
+					return false
+				}
+				l.OnClientGone = func() bool {
+					if newer := l.Proxy.User(l.UID); lingering[l.UID] == l && newer != nil && newer != l {
+						l.Activate()
+						newer.end(1000, "")
+					}
+					return true
+				}
 			}
-		}),
+		},
 	},
 }
 

@@ -231,6 +231,27 @@ func scale(name string, times, by int64) func(*Link, *Frame) bool {
 	}
 }
 
+// tooStrict plants the refusal of the request that reaches the announced count of a call on a link.
+func tooStrict(request, call string, code int, name string) Plant {
+	return stateless(func(l *Link) {
+		limit, count := 0, 0
+		l.OnServer = func(f *Frame) bool {
+			limit = max(limit, callLimit(f, call))
+			return true
+		}
+		l.OnClient = func(f *Frame) bool {
+			if !f.Is(request) {
+				return true
+			}
+			if count++; limit == 0 || count%limit != 0 {
+				return true
+			}
+			l.Activate()
+			return l.refuse(f, code, name)
+		}
+	})
+}
+
 // callLimit returns how often the server lets a call pass, as a login answer announces it, or 0.
 func callLimit(login *Frame, call string) int {
 	var limits struct {

@@ -27,6 +27,12 @@ var loginIDFaults = slices.Concat(strayCharacters("login", "uid", "login.uid", "
 		func(uid string) bool { return uid == "." || uid == ".." }),
 	refusedUID("login.uid-of-a-hash", "The uid # is taken for the end of a path and refused.", "RTM-LOGIN-015",
 		func(uid string) bool { return uid == "#" }),
+	spacedUID("login.uid-loses-its-first-spaces", "Leading spaces of a uid are cut off.", func(uid string) string {
+		if cut := strings.TrimLeft(uid, " "); !null(cut) {
+			return cut
+		}
+		return uid
+	}),
 	spacedUID("login.uid-loses-its-last-spaces", "Trailing spaces of a uid are cut off.",
 		func(uid string) string { return strings.TrimRight(uid, " ") }),
 	spacedUID("login.uid-loses-double-spaces", "Repeated spaces in a uid are made one.", func(uid string) string {

@@ -152,6 +152,11 @@ var peerFaults = []Fault{
 		Plant:  fromServer(refusal("peer.send", 5), instead("peer.send.ok", map[string]any{"received": true})),
 	},
 	{
+		Name: "peer.sent-less-often", Text: "The last of the messages that the announced rate allows is refused.", Subject: Server,
+		Breaks: []string{"RTM-PEER-024"},
+		Plant:  tooStrict("peer.send", "send", 5, "PEER_MESSAGE_ERR_TOO_OFTEN"),
+	},
+	{
 		Name: "peer.lost-link-received", Text: "A message to a user whose link was lost is answered with received true.", Subject: Server,
 		Breaks: []string{"RTM-PEER-025"},
 		Plant:  toLost(set("received", true)),

@@ -11,6 +11,12 @@ var tokenFaults = []Fault{
 			openDoor),
 	},
 	{
+		Name: "token.missing-is-an-argument", Text: "A login without a token is refused as an invalid argument.", Subject: Server,
+		Breaks: []string{"RTM-TOKEN-001"},
+		Plant: answered(refusal("login", 5), func(_ *Link, login *Frame) bool { return !login.Has("token") },
+			failWith(3, "LOGIN_ERR_INVALID_ARGUMENT")),
+	},
+	{
 		Name: "token.empty-is-one", Text: "An empty token is taken for one that is not to be checked.", Subject: Server,
 		Breaks: []string{"RTM-TOKEN-002"},
 		Plant: answered(refusal("login", 5), func(_ *Link, login *Frame) bool { return isText(login, "token") && login.Text("token") == "" },

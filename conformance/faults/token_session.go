@@ -125,6 +125,11 @@ var tokenSessionFaults = []Fault{
 		Breaks: []string{"RTM-TOKEN-022"},
 		Plant:  fromServer(refusal("token.renew", 4), instead("token.renew.ok", nil)),
 	},
+	{
+		Name: "token.renewed-less-often", Text: "The last of the renewals that the announced rate allows is refused.", Subject: Server,
+		Breaks: []string{"RTM-TOKEN-022"},
+		Plant:  tooStrict("token.renew", "renew", 4, "RENEW_TOKEN_ERR_TOO_OFTEN"),
+	},
 }
 
 // withToken plants something that is done behind the answer to each login with a token of this format.

@@ -273,7 +273,7 @@ func registerEviction(env *Env) {
 		newer.Join(ctx, lobby).OK()
 
 		old.Cut()
-		// The server needs a moment to see the end, and another login is one.
+		// The server needs a moment to see the end, and nothing tells when it has. Another login is a moment.
 		env.Login(ctx, "carol")
 
 		bob.SendChannel(ctx, lobby, "still there?").OK()
