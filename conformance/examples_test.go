@@ -1,0 +1,120 @@
+package conformance
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/rtmkit/rtmkit/conformance/adapter"
+	"github.com/rtmkit/rtmkit/conformance/catalogue"
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// example is one of the clients that stand below examples as something to read and to judge.
+type example struct {
+	language string // of the skeleton that its adapter fills in
+	adapter  string // the file of the adapter
+	// runs are the ways to run it, the best first, and has finds out whether one of them works here.
+	runs [][]string
+	has  []string
+	// needs says what is missing when none does.
+	needs string
+}
+
+var examples = []example{
+	{
+		language: "javascript", adapter: "examples/javascript-client/adapter.mjs",
+		runs:  [][]string{{"node"}, {"node", "--experimental-websocket"}},
+		has:   []string{"-e", "process.exit(parseInt(process.versions.node) < 20 || typeof WebSocket === 'undefined' ? 1 : 0)"},
+		needs: "Node 20 or later",
+	},
+	{
+		language: "python", adapter: "examples/python-client/adapter.py",
+		runs:  [][]string{{"python3", "-B"}, {"/usr/bin/python3", "-B"}},
+		has:   []string{"-c", "import sys, websockets; sys.exit(sys.version_info < (3, 9))"},
+		needs: "Python 3.9 or later with websockets (Debian's python3-websockets)",
+	},
+}
+
+// args returns how the example is run here, or skips the test where it cannot be, unless the environment demands that
+// nothing be skipped.
+func (e example) args(t *testing.T) []string {
+	t.Helper()
+	for _, run := range e.runs {
+		if exec.Command(run[0], append(slices.Clone(run[1:]), e.has...)...).Run() == nil {
+			return append(slices.Clone(run), e.adapter)
+		}
+	}
+	if os.Getenv("RTMKIT_REQUIRE_ALL") != "" {
+		t.Fatalf("%s is missing, and RTMKIT_REQUIRE_ALL is set", e.needs)
+	}
+	t.Skipf("%s is not installed", e.needs)
+	return nil
+}
+
+func TestTheExampleClientsKeepEveryRequirementOfTheProfilesThatTheyClaim(t *testing.T) {
+	for _, example := range examples {
+		t.Run(example.language, func(t *testing.T) {
+			args := example.args(t)
+			// The pair in one process is quick; these are a process each, which the tap stands in front of.
+			limits := shortLimits()
+			limits.SessionGraceMS = 2500
+			limits.ReconnectThresholdMS = 900
+			limits.SilenceMS = 2000
+			limits.LoginTimeoutMS = 1800
+			cfg := pair(startReference(t, limits))
+			cfg.Subjects = []string{"client"}
+			cfg.Adapter = &adapter.Command{Args: args}
+			cfg.ClientTimeouts = adapter.Timeouts{Login: 2500 * time.Millisecond, Send: 2500 * time.Millisecond}
+			program := startAdapter(t, adapter.Command{Args: args, Profiles: catalogue.Embedded().ProfileNames()})
+			claims := program.Identity().Profiles
+
+			result := judged(t, cfg)
+
+			for _, least := range []string{"core", "channels", "limits", "tokens"} {
+				if !slices.Contains(claims, least) {
+					t.Errorf("it does not claim the profile %s", least)
+				}
+			}
+			failed := false
+			for _, row := range result.Requirements {
+				required := catalogue.Embedded().Get(row.ID)
+				if required.Subject != catalogue.Client || required.Undecided != "" || !slices.Contains(claims, required.Profile) {
+					continue
+				}
+				if row.Verdict != reports.Pass {
+					failed = true
+					t.Errorf("%s is %s: %s", row.ID, row.Verdict, row.Reason)
+				}
+			}
+			if failed {
+				report(t, result)
+			}
+		})
+	}
+}
+
+// protocolPart is where the part of a skeleton begins that nobody has to change.
+var protocolPart = []byte(" Part two: the protocol.")
+
+func TestTheAdaptersOfTheExampleClientsAreTheSkeletonsFilledIn(t *testing.T) {
+	for _, example := range examples {
+		text, err := os.ReadFile(filepath.FromSlash(example.adapter))
+		if err != nil {
+			t.Fatal(err)
+		}
+		skeleton, err := adapter.Skeleton(example.language)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, filledIn, _ := bytes.Cut(text, protocolPart)
+		_, asPrinted, found := bytes.Cut(skeleton, protocolPart)
+		if !found || !bytes.Equal(filledIn, asPrinted) {
+			t.Errorf("the part of %s about the protocol is not that of the skeleton; copy it anew", example.adapter)
+		}
+	}
+}
