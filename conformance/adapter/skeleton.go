@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-//go:embed skeleton
+//go:embed skeleton/skeleton.go.txt skeleton/skeleton.mjs skeleton/skeleton.py
 var skeletons embed.FS
 
 // skeletonFiles are the names of the skeletons by their languages. That of Go has a name that no Go tool compiles.

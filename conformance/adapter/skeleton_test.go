@@ -28,12 +28,18 @@ func toolFor(t *testing.T, name string) string {
 	return ""
 }
 
-// skeletonArgs writes a skeleton into a folder of the test and returns how it is run.
-func skeletonArgs(t *testing.T, language string) []string {
+// skeletonArgs writes a skeleton into a folder of the test, with parts of it replaced, and returns how it is run.
+func skeletonArgs(t *testing.T, language string, replaced ...string) []string {
 	t.Helper()
 	text, err := Skeleton(language)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := 0; i < len(replaced); i += 2 {
+		if n := bytes.Count(text, []byte(replaced[i])); n != 1 {
+			t.Fatalf("the skeleton has %q %d times and not once", replaced[i], n)
+		}
+		text = bytes.Replace(text, []byte(replaced[i]), []byte(replaced[i+1]), 1)
 	}
 	dir := t.TempDir()
 	write := func(name string, text []byte) string {
@@ -90,9 +96,9 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// skeletonSession gives an adapter lines, as many replies as there are lines, and then the end of its standard input. It
+// skeletonSession gives an adapter lines, waits until it has answered all of them but some, and ends its standard input. It
 // returns the replies by their seq.
-func skeletonSession(t *testing.T, args []string, lines ...string) map[int]map[string]any {
+func skeletonSession(t *testing.T, args []string, unanswered int, lines ...string) map[int]map[string]any {
 	t.Helper()
 	process := exec.CommandContext(bounded(t), args[0], args[1:]...)
 	stdin, err := process.StdinPipe()
@@ -112,7 +118,7 @@ func skeletonSession(t *testing.T, args []string, lines ...string) map[int]map[s
 		t.Error(err)
 	}
 	replies := map[int]map[string]any{}
-	for scanner := bufio.NewScanner(stdout); len(replies) < len(lines) && scanner.Scan(); {
+	for scanner := bufio.NewScanner(stdout); len(replies) < len(lines)-unanswered && scanner.Scan(); {
 		var reply map[string]any
 		if err := json.Unmarshal(scanner.Bytes(), &reply); err != nil {
 			t.Errorf("%s: %v", scanner.Bytes(), err)
@@ -150,7 +156,7 @@ func TestASkeletonAnswersEveryCommandOfTheProtocol(t *testing.T) {
 		`{"seq":19,"cmd":"close","client":"c1"}`,
 	}
 	eachSkeleton(t, func(t *testing.T, args []string) {
-		replies := skeletonSession(t, args, append([]string{`{"seq":1,"cmd":"hello","protocol":1}`}, unsupported...)...)
+		replies := skeletonSession(t, args, 0, append([]string{`{"seq":1,"cmd":"hello","protocol":1}`}, unsupported...)...)
 		if replies[1]["ok"] == nil {
 			t.Errorf("hello is answered with %v", replies[1])
 		}
@@ -162,9 +168,41 @@ func TestASkeletonAnswersEveryCommandOfTheProtocol(t *testing.T) {
 	})
 }
 
+func TestInASkeletonACommandThatWaitsKeepsNoOtherWaiting(t *testing.T) {
+	// The TODO of each call by one that is enough to see it: a client without anything behind it, whose login hangs.
+	for language, replaced := range map[string][]string{
+		"go": {
+			"return errUnsupported // TODO: c.sdk, err = acme.New(acme.Config{URL: url, AppID: appID, LoginTimeout: login})", "return nil",
+			"return errUnsupported // TODO: return c.sdk.Login(uid, token)", "select {}",
+			`return "", errUnsupported // TODO: return c.sdk.State().String(), nil`, `return "CONNECTING", nil`,
+		},
+		"javascript": {
+			"throw unsupported; // TODO: this.sdk = new AcmeRtm(appId, { url, loginTimeout: timeouts.login_ms });", "",
+			"throw unsupported; // TODO: await this.sdk.login({ uid, token: token || undefined });", "await new Promise(() => {});",
+			"throw unsupported; // TODO: return this.sdk.connectionState;", "return 'CONNECTING';",
+		},
+		"python": {
+			"raise Unsupported\n        # TODO: self.sdk = AcmeClient(", "#",
+			"raise Unsupported  # TODO: await self.sdk.login(uid, token or None)", "await blocking(threading.Event().wait)",
+			"raise Unsupported  # TODO: return self.sdk.state", `return "CONNECTING"`,
+		},
+	} {
+		t.Run(language, func(t *testing.T) {
+			replies := skeletonSession(t, skeletonArgs(t, language, replaced...), 1,
+				`{"seq":1,"cmd":"createClient","client":"c1","url":"ws://127.0.0.1:1/rtm/v1","app_id":"0123456789abcdef0123456789abcdef","timeouts":{}}`,
+				`{"seq":2,"cmd":"login","client":"c1","uid":"alice","token":""}`,
+				`{"seq":3,"cmd":"state","client":"c1"}`,
+			)
+			if ok, _ := replies[3]["ok"].(map[string]any); replies[1]["ok"] == nil || replies[2] != nil || ok["state"] != "CONNECTING" {
+				t.Errorf("the replies are %v", replies)
+			}
+		})
+	}
+}
+
 func TestASkeletonDoesNotSpeakAnotherVersion(t *testing.T) {
 	eachSkeleton(t, func(t *testing.T, args []string) {
-		replies := skeletonSession(t, args, `{"seq":1,"cmd":"hello","protocol":2}`)
+		replies := skeletonSession(t, args, 0, `{"seq":1,"cmd":"hello","protocol":2}`)
 		if replies[1]["unsupported"] != true {
 			t.Errorf("hello is answered with %v", replies[1])
 		}

@@ -132,8 +132,8 @@ class Channel {
 }
 
 // Turn what a call of the SDK threw into {code, name} as the table of errors in PROTOCOL.md lists them for `op`, such as
-// "peer.send"; where it lists none, 0 and ''. `native` is what the SDK said, for reports; `indefinite: true` says that the
-// outcome is unknown. What is no error of the SDK is a fault of this program: throw it again.
+// "peer.send"; where it lists none, 0 and ''. `native` is what the SDK said, for reports; `indefinite: true` says that
+// the outcome is unknown. What is no error of the SDK is a fault of this program: throw it again.
 function failure(op, error) {
   // TODO: if (error instanceof AcmeError) return { code: error.code, name: error.name, native: error.message };
   throw error;

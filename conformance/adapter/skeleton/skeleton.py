@@ -134,8 +134,8 @@ class Channel:
 def failure(op, error):
     """Turn what a call of the SDK raised into {code, name} as the table of errors in PROTOCOL.md lists them for op.
 
-    Where it lists none, the code is 0 and the name "". "native" is what the SDK said, for reports; "indefinite": True says
-    that the outcome is unknown. What is no error of the SDK is a fault of this program: raise it again.
+    Where it lists none, the code is 0 and the name "". "native" is what the SDK said, for reports; "indefinite": True
+    says that the outcome is unknown. What is no error of the SDK is a fault of this program: raise it again.
     """
     # TODO: if isinstance(error, AcmeError): return {"code": error.code, "name": error.name, "native": str(error)}
     raise error
