@@ -49,7 +49,9 @@ func (c *conformSelftestCommand) Run(a *app) error {
 	for _, doubt := range result.Doubts() {
 		fmt.Fprintln(a.stdout, doubt)
 	}
-	for _, t := range result.Tolerances { fmt.Fprintln(a.stdout, t.Name, t.Green, t.Violated) }
+	for _, t := range result.Tolerances {
+		fmt.Fprintln(a.stdout, t.Name, t.Green, t.Violated)
+	}
 	fmt.Fprintln(a.stdout, len(result.Faults), result.Outcomes(), result.EndedAt.Sub(result.StartedAt))
 	if c.Out != "" {
 		fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(c.Out, "selftest.html"))

@@ -146,7 +146,9 @@ func (t *selftest) wants(id string) bool {
 }
 
 // wanted tells whether a requirement is judged for a subject that makes these claims.
-func (t *selftest) wanted(id string, claims []string) bool { return slices.Contains(t.claiming(claims), id) }
+func (t *selftest) wanted(id string, claims []string) bool {
+	return slices.Contains(t.claiming(claims), id)
+}
 
 // claiming returns the requirements that are judged for a subject that makes these claims.
 func (t *selftest) claiming(claims []string) []string {

@@ -70,14 +70,14 @@ var hostileFaults = []Fault{
 	},
 	{
 		Name: "hostile.frame-above-the-limit-read", Text: "A frame that is somewhat larger than announced is handled.", Subject: Server,
-		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: sized(1, func(_ *Link, f *Frame) bool {
+		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: bySize(1, func(_ *Link, f *Frame) bool {
 			f.SetPayload(bytes.Replace(f.Payload, []byte("xx"), []byte("x"), 1))
 			return true
 		}),
 	},
 	{
 		Name: "hostile.frame-of-the-limit-refused", Text: "A frame of exactly the announced size is refused.", Subject: Server,
-		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: sized(0, closingWith(1009)),
+		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: bySize(0, closingWith(1009)),
 	},
 	{
 		Name: "hostile.huge-frame-closed-with-4101", Text: "A frame that is far too large is closed as an overload.", Subject: Server,
@@ -273,8 +273,8 @@ func lowered(_ *Link, f *Frame) bool {
 	return true
 }
 
-// sized plants a rewriting of the frames that are this many bytes longer than the announced limit.
-func sized(above int64, rewrite func(*Link, *Frame) bool) Plant {
+// bySize plants a rewriting of the frames that are this many bytes longer than the announced limit.
+func bySize(above int64, rewrite func(*Link, *Frame) bool) Plant {
 	return stateless(func(l *Link) {
 		limit := int64(0)
 		l.OnServer = func(f *Frame) bool {

@@ -130,7 +130,9 @@ func (e *Env) UID(name string) string { return name + "-" + e.spec().tag }
 func (e *Env) Channel(name string) string { return name + "-" + e.spec().tag }
 
 // claims tells whether the client under test claims a profile.
-func (e *Env) claims(profile string) bool { return e.ClientClaims == nil || slices.Contains(e.ClientClaims, profile) }
+func (e *Env) claims(profile string) bool {
+	return e.ClientClaims == nil || slices.Contains(e.ClientClaims, profile)
+}
 
 // Trace is the record of all frames of the spec that runs.
 func (e *Env) Trace() *probe.Trace { return e.spec().trace }
