@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync"
 )
 
 // Scenario is a program that is kept.
@@ -22,8 +23,8 @@ type Scenario struct {
 var kept embed.FS
 
 // Scenarios returns the scenarios that are kept with this package, in the order of their names. Each stays within the
-// published limits.
-func Scenarios() []Scenario {
+// published limits. The slice is shared and must not be changed.
+var Scenarios = sync.OnceValue(func() []Scenario {
 	names, err := fs.Glob(kept, "scenarios/*.txt")
 	if err != nil {
 		panic(err)
@@ -42,4 +43,4 @@ func Scenarios() []Scenario {
 		scenarios[i] = Scenario{name, string(text), program}
 	}
 	return scenarios
-}
+})
