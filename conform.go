@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,9 +14,12 @@ import (
 )
 
 type conformCommand struct {
-	Run      conformRunCommand      `cmd:"" help:"Judge the reference pair, or the server at --server."`
+	Run      conformRunCommand      `cmd:"" help:"Judge the reference pair, a server, or a client adapter."`
+	Matrix   conformMatrixCommand   `cmd:"" help:"Judge every client of a list against every server, and draw the grid."`
 	List     conformListCommand     `cmd:"" help:"List the requirements."`
+	Explain  conformExplainCommand  `cmd:"" help:"Say what a requirement asks for, where it comes from and how it is judged."`
 	Selftest conformSelftestCommand `cmd:"" help:"Prove that the suite catches what it claims to catch."`
+	Replay   conformReplayCommand   `cmd:"" help:"Play a recorded wire trace to a server, without the suite."`
 	Scenario scenarioCommand        `cmd:"" help:"Play a scenario of several users and compare what the server does with the model."`
 	Worker   conformWorkerCommand   `cmd:"" hidden:"" help:"Do parts of another run."`
 }
@@ -54,42 +58,60 @@ func (c *conformRunCommand) Run(a *app) error {
 	if err := prepareOut(c.Out); err != nil {
 		return err
 	}
-	subject, err := c.open(a, pairCalls("on"))
+	report, code, err := c.judge(a)
 	if err != nil {
-		return err
+		return &failure{code, err}
 	}
-	defer subject.stop()
-	cfg, err := c.config(a, subject)
-	if err != nil {
-		return err
-	}
-	if c.KnownFailures != "" {
-		if cfg.KnownFailures, err = conformance.ReadKnownFailures(c.KnownFailures, time.Now()); err != nil {
-			return fail(exitUsage, "--known-failures %s", withoutPackage(err))
-		}
-	}
-	started := time.Now()
-	result, err := judge(a, cfg)
-	code := exitCode(conformance.ExitCode(result, err))
-	if err != nil {
-		if died := subject.died(); died != nil {
-			return died
-		}
-		return fail(code, "%s", strings.TrimPrefix(err.Error(), "conformance: "))
-	}
-	report := newReport(a, started)
-	report.Conformance = result
 	if err := finish(report, code, c.Out); err != nil {
 		return err
 	}
-	if err := c.writeKnownFailures(result); err != nil {
+	if err := c.writeKnownFailures(report.Conformance); err != nil {
 		return err
 	}
-	conformance.Print(a.stdout, result)
+	conformance.Print(a.stdout, report.Conformance)
 	if c.Out != "" {
 		fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(c.Out, "index.html"))
 	}
 	return verdict(code)
+}
+
+// judge starts what has to be started, judges, and ends it again.
+func (c *conformRunCommand) judge(a *app) (*reports.Report, exitCode, error) {
+	failed := func(err error) (*reports.Report, exitCode, error) {
+		code := exitBroken
+		if f := new(failure); errors.As(err, &f) {
+			code = f.code
+		}
+		return nil, code, err
+	}
+	var known []conformance.KnownFailure
+	if c.KnownFailures != "" {
+		var err error
+		if known, err = conformance.ReadKnownFailures(c.KnownFailures, time.Now()); err != nil {
+			return failed(fail(exitUsage, "--known-failures %s", withoutPackage(err)))
+		}
+	}
+	subject, err := c.open(a, pairCalls("on"))
+	if err != nil {
+		return failed(err)
+	}
+	defer subject.stop()
+	cfg, err := c.config(a, subject)
+	if err != nil {
+		return failed(err)
+	}
+	cfg.KnownFailures = known
+	report := newReport(a, time.Now())
+	result, err := judge(a, cfg)
+	code := exitCode(conformance.ExitCode(result, err))
+	if err != nil {
+		if died := subject.died(); died != nil {
+			return failed(died)
+		}
+		return failed(fail(code, "%s", withoutPackage(err)))
+	}
+	report.Conformance = result
+	return report, code, nil
 }
 
 func (c *conformRunCommand) config(a *app, subject *subject) (conformance.Config, error) {

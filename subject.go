@@ -2,6 +2,9 @@ package main
 
 import (
 	"os/exec"
+	"time"
+
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 )
 
 // defaultAppID is the app that specs and load use where none is given. Servers that
@@ -21,11 +24,17 @@ type serverFlags struct {
 	tlsFlags
 }
 
+// wishedTimeouts are what a client under test is asked for towards a server of somebody
+// else: short enough to be waited for, long enough for a server that is far away.
+var wishedTimeouts = adapter.Timeouts{Login: 3 * time.Second, Send: 3 * time.Second}
+
 // subjectFlags say who is judged: a server, a client, or the reference pair.
 type subjectFlags struct {
 	serverFlags
-	Claim   []string `placeholder:"NAME" help:"Profile that the server under test claims; repeatable. What it claims must work, what it does not claim must be refused as specified. Without it all is judged that can be."`
-	Client  bool     `help:"Judge the client adapter whose command stands behind --, for example --client -- node adapter.mjs."`
+	Claim  []string `placeholder:"NAME" help:"Profile that the server under test claims; repeatable. What it claims must work, what it does not claim must be refused as specified. Without it all is judged that can be."`
+	Client bool     `help:"Judge the client adapter whose command stands behind --, for example --client -- node adapter.mjs."`
+	// alone says that the reference server is judged without the client.
+	alone   bool
 	Command []string `arg:"" optional:"" name:"command" help:"Command of the client adapter, behind --client --."`
 }
 
@@ -54,12 +63,15 @@ func (f *subjectFlags) open(a *app, calls pairCalls) (*subject, error) {
 	switch {
 	case f.Client:
 		subjects = []string{"client"}
-	case f.Server == "" && f.ServerCommand == "":
+	case f.Server == "" && f.ServerCommand == "" && !f.alone:
 		subjects = []string{"server", "client"}
 	}
 	s, err := f.serverFlags.open(a, calls)
 	if err == nil {
 		s.Subjects, s.Adapter, s.Claims = subjects, f.Command, f.Claim
+		if f.Client && s.Timeouts == (adapter.Timeouts{}) {
+			s.Timeouts = wishedTimeouts
+		}
 	}
 	return s, err
 }
