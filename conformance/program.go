@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
@@ -40,8 +41,14 @@ func serveSDK(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	return adapter.Serve(ctx, stdin, stdout, identity, adapter.NewSDK)
 }
 
+// startWithin is how long a program may take to start and to say who it is. A busy machine is no fault of a client, so it
+// is none of a spec's budgets.
+const startWithin = 30 * time.Second
+
 // start returns the running program.
 func (p *program) start(ctx context.Context) (*adapter.Program, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
+	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running == nil {

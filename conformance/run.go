@@ -36,7 +36,7 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 	}
 	env.Gate = judge.gate
 	defer cfg.leave()
-	if err := cfg.enter(env); err != nil {
+	if err := cfg.enter(ctx, env); err != nil {
 		return nil, err
 	}
 	result := cfg.result(env, server)
@@ -105,12 +105,15 @@ func (c *Config) fill(env *specs.Env) {
 }
 
 // enter puts into an environment what stands between the suite and the subject, and the program of the client under test.
-func (c *Config) enter(env *specs.Env) error {
+func (c *Config) enter(ctx context.Context, env *specs.Env) error {
 	if rewrite := c.planted.rewrite(); rewrite != nil || c.client == nil && c.Adapter != nil {
 		c.client = c.newProgram(rewrite)
 		c.leaving = c.client.close
 	}
 	if c.client != nil {
+		if _, err := c.client.start(ctx); err != nil {
+			return c.client.broken(err)
+		}
 		env.NewClient = c.client.newClient
 	}
 	return c.planted.plantIn(env)

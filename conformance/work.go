@@ -105,7 +105,7 @@ func (c *Config) do(ctx context.Context, next job, tell func(spec string, found 
 	env.Limits = next.Limits
 	err := cfg.plant(next)
 	if err == nil {
-		err = cfg.enter(env)
+		err = cfg.enter(ctx, env)
 		defer cfg.leave()
 	}
 	if err == nil {
