@@ -23,8 +23,8 @@ type body struct {
 	outcome string
 	// drained is closed when all of its standard error was read.
 	drained chan struct{}
-	// kill ends it and everything that it started.
-	kill func()
+	// killed ends it and everything that it started.
+	killed func()
 	// hangUp closes what is left of the pipes.
 	hangUp func()
 }
@@ -63,7 +63,7 @@ func startChild(c *Command) (*body, error) {
 	}
 	b := &body{
 		stdin: stdin, stdout: stdout, exited: make(chan struct{}), drained: make(chan struct{}),
-		kill: func() { killGroup(cmd.Process) },
+		killed: func() { killGroup(cmd.Process) },
 		hangUp: func() {
 			stdin.Close()
 			stdout.Close()
@@ -77,7 +77,7 @@ func startChild(c *Command) (*body, error) {
 	go func() {
 		_ = cmd.Wait()
 		// What it started must not outlive it; and as long as it holds our pipes, they do not end.
-		b.kill()
+		b.killed()
 		b.outcome = cmd.ProcessState.String()
 		close(b.exited)
 	}()
@@ -90,7 +90,7 @@ func startHere(serve func(ctx context.Context, stdin io.Reader, stdout io.Writer
 	inRead, inWrite := io.Pipe()
 	outRead, outWrite := io.Pipe()
 	b := &body{
-		stdin: inWrite, stdout: outRead, exited: make(chan struct{}), drained: make(chan struct{}), kill: cancel,
+		stdin: inWrite, stdout: outRead, exited: make(chan struct{}), drained: make(chan struct{}), killed: cancel,
 		hangUp: func() {
 			inWrite.Close()
 			outRead.Close()
@@ -108,6 +108,15 @@ func startHere(serve func(ctx context.Context, stdin io.Reader, stdout io.Writer
 		outWrite.Close()
 	}()
 	return b
+}
+
+// kill ends it and everything that it started, unless it has ended: its number may be another's then.
+func (b *body) kill() {
+	select {
+	case <-b.exited:
+	default:
+		b.killed()
+	}
 }
 
 // within tells whether something happens in time.

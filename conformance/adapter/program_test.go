@@ -3,6 +3,7 @@ package adapter
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -137,6 +138,10 @@ func TestEveryMisdeedOfAnAdapterGetsASentenceAndLeavesNoProcess(t *testing.T) {
 				}
 			case restart == nil:
 				t.Error("a broken adapter can be started anew")
+			default:
+				// It is killed at once, and not left until somebody closes it.
+				leash.ended(t, 1)
+				processes = 0
 			}
 			if err := program.Close(); err != nil {
 				t.Error(err)
@@ -242,5 +247,61 @@ func TestAStartEndsWithItsContext(t *testing.T) {
 	}
 	if _, err := Start(ctx, command); !errors.Is(err, enough) {
 		t.Errorf("the start fails with %v", err)
+	}
+}
+
+func TestManyLinesAreNoFloodWhenCommandsComeBetween(t *testing.T) {
+	program := overPipes(t, &fake{}, nil)
+	client, err := program.NewClient(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	life := program.current()
+	life.mu.Lock()
+	life.unasked = floodLines
+	life.mu.Unlock()
+	if _, err := client.State(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEventsOfAClosedClientAreIgnored(t *testing.T) {
+	var late []byte
+	program := overPipes(t, &fake{}, func(direction Direction, line []byte) [][]byte {
+		if direction == ToSuite && late != nil {
+			return [][]byte{line, late}
+		}
+		return [][]byte{line}
+	})
+	client, err := program.NewClient(t.Context(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Listen(t.Context(), "", func(event Event) { t.Errorf("%v is delivered", event) }); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Close(); err != nil {
+		t.Fatal(err)
+	}
+	late = fmt.Appendf(nil, `{"event":"TokenExpired","client":%q,"listener":""}`, client.(*remoteClient).handle)
+	for range 2 { // The second command comes after the late event of the first.
+		if _, err := program.NewClient(t.Context(), Options{}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestHalfATokenIsNotShown(t *testing.T) {
+	token := strings.Repeat("secret", 40)
+	known, words := new(secrets), new(tail)
+	known.add(token)
+	for range 2 * tailBytes / len(token) {
+		fmt.Fprintln(words, token)
+	}
+	if tailBytes%(len(token)+1) == 0 {
+		t.Fatal("the tail begins with a whole line, which proves nothing")
+	}
+	if text := words.text(known.redact); strings.Contains(text, "secret") || !strings.HasSuffix(text, "[redacted]") || len(text) > tailShown+10 {
+		t.Errorf("the tail is %.200q…, %d bytes", text, len(text))
 	}
 }

@@ -213,6 +213,8 @@ func TestClosingAClientEndsWhatItWaitsFor(t *testing.T) {
 	}}
 	c := talk(t, t.Context(), everyProfile(), client)
 	c.create()
+	c.say(`{"seq":9,"cmd":"listen","client":"c1","listener":""}`)
+	c.hear(`{"seq":9,"ok":{}}`)
 	c.say(`{"seq":2,"cmd":"login","client":"c1","uid":"alice","token":""}`)
 	c.say(`{"seq":3,"cmd":"close","client":"c1"}`)
 	var got []string
@@ -227,7 +229,10 @@ func TestClosingAClientEndsWhatItWaitsFor(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the replies are %q, want %q", got, want)
 	}
-	c.say(`{"seq":4,"cmd":"state","client":"c1"}`)
+	c.say(`{"seq":4,"cmd":"dance"}`)
+	client.deliver[""](Event{Kind: TokenExpired}) // It is too late to be told.
+	c.hear(`{"seq":4,"unsupported":true}`)
+	c.say(`{"seq":5,"cmd":"state","client":"c1"}`)
 	if err := <-c.done; err == nil || !strings.Contains(err.Error(), `the client "c1", which does not exist`) {
 		t.Errorf("a client that was closed is there: %v", err)
 	}
