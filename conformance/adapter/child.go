@@ -11,7 +11,7 @@ import (
 
 // settling is how long the suite waits for what the operating system does at once: an end that follows a closed pipe,
 // the last of what a dead program wrote.
-const settling = time.Second
+const settling = 3 * time.Second
 
 // body is what an adapter runs in: a process, or a goroutine of this one.
 type body struct {
