@@ -16,7 +16,8 @@
 //
 // # A vendor's side
 //
-// A client SDK in Go implements [Client] and calls [Serve]. [Check] leads an adapter in any language through one session.
+// A client SDK in Go implements [Client] and calls [Serve]; [Skeleton] is a beginning of an
+// adapter in another language. [Check] leads an adapter in any language through one session.
 //
 // [Rewrite] stands between the two sides, to plant a fault or to watch.
 package adapter

@@ -110,7 +110,13 @@ func (l *life) fill(question *asked, ok jsontext.Value) error {
 	if question.gone || question.into == nil {
 		return nil
 	}
-	return decode(ok, question.into)
+	if err := decode(ok, question.into); err != nil {
+		return err
+	}
+	if said, ok := question.into.(*hello); ok {
+		return said.check()
+	}
+	return nil
 }
 
 // hearEvent takes an event and calls the listener that it names.

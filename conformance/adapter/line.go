@@ -2,6 +2,7 @@ package adapter
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -147,6 +148,17 @@ type hello struct {
 	Timeouts *millis  `json:"timeouts,omitzero"`
 }
 
+// check finds what the types of a hello allow and the protocol does not.
+func (h *hello) check() error {
+	switch {
+	case h.SDK == "":
+		return errors.New("an object that names no SDK")
+	case h.Timeouts != nil && (h.Timeouts.Login < 0 || h.Timeouts.Send < 0):
+		return errors.New("an object with a timeout below zero")
+	}
+	return nil
+}
+
 // contentOf returns what is in a message, as it stands on a line.
 func contentOf(message Message) content {
 	raw := message.Raw()
@@ -187,12 +199,16 @@ func object(text []byte, nullable ...string) (map[string]jsontext.Value, error) 
 		}
 		return nil, errors.New("something that is not one JSON object")
 	}
-	for name, value := range members {
-		if value.Kind() == 'n' && !slices.Contains(nullable, name) {
-			return nil, fmt.Errorf("an object whose member %q is null; leave it out", name)
+	// The library reads null as the zero value, at any depth.
+	for from := jsontext.NewDecoder(bytes.NewReader(text)); ; {
+		token, err := from.ReadToken()
+		if err != nil {
+			return members, nil // This is the end, since all of it was read before.
+		}
+		if at := strings.TrimPrefix(string(from.StackPointer()), "/"); token.Kind() == 'n' && !slices.Contains(nullable, at) {
+			return nil, fmt.Errorf("an object whose member %q is null; leave it out", at)
 		}
 	}
-	return members, nil
 }
 
 // check asks for the members of a shape and for no others; known are members that every line of the kind has.

@@ -237,12 +237,6 @@ func (l *life) introduce(ctx context.Context) (Identity, error) {
 	identity := Identity{
 		SDK: said.SDK, Version: said.Version, Language: said.Language, Profiles: said.Profiles, Timeouts: said.Timeouts.timeouts(),
 	}
-	if identity.SDK == "" {
-		return identity, l.breach("does not name its SDK in its answer to hello", nil)
-	}
-	if identity.Timeouts.Login < 0 || identity.Timeouts.Send < 0 {
-		return identity, l.breach("names a timeout below zero in its answer to hello", nil)
-	}
 	known := l.program.command.Profiles
 	for _, profile := range identity.Profiles {
 		if !slices.Contains(known, profile) {

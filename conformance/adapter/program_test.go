@@ -89,7 +89,7 @@ func TestEveryMisdeedOfAnAdapterGetsASentenceAndLeavesNoProcess(t *testing.T) {
 			login := 20 * time.Second
 			switch {
 			case name == "is mute":
-				command.Patience = 3 * time.Second
+				command.Patience = 5 * time.Second
 			case strings.HasPrefix(name, "hangs"):
 				login = 100 * time.Millisecond
 			}

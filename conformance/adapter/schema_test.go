@@ -14,7 +14,7 @@ import (
 )
 
 // lineSchema compiles a part of the schema of lines.
-func lineSchema(t *testing.T, part string) *jsonschema.Schema {
+func lineSchema(t testing.TB, part string) *jsonschema.Schema {
 	t.Helper()
 	parsed, err := jsonschema.UnmarshalJSON(bytes.NewReader(Schema()))
 	if err != nil {
@@ -31,7 +31,7 @@ func lineSchema(t *testing.T, part string) *jsonschema.Schema {
 	return compiled
 }
 
-func keeps(t *testing.T, schema *jsonschema.Schema, line string) error {
+func keeps(t testing.TB, schema *jsonschema.Schema, line string) error {
 	t.Helper()
 	value, err := jsonschema.UnmarshalJSON(strings.NewReader(line))
 	if err != nil {
@@ -150,6 +150,10 @@ var wrongLines = []string{
 	`{"seq":1,"error":{"op":"login","code":3,"name":"X","text":"y"}}`,
 	`{"seq":1,"ok":{"uid":"x"}}`,
 	`{"seq":1,"okay":{}}`,
+	`{"seq":2,"ok":{"counts":{"lobby":null}}}`,
+	`{"seq":3,"ok":{"members":[null]}}`,
+	`{"seq":4,"ok":{"sdk":"","version":"","language":"","profiles":[]}}`,
+	`{"seq":4,"ok":{"sdk":"x","version":"","language":"","profiles":[],"timeouts":{"login_ms":-1}}}`,
 	`{"event":"Rain","client":"c1","listener":""}`,
 	`{"event":"TokenExpired","client":"c1"}`,
 	`{"event":"TokenExpired","channel":"h3","listener":""}`,
@@ -172,13 +176,59 @@ func TestTheSchemaAndTheSuiteRefuseTheSameLines(t *testing.T) {
 			t.Errorf("the schema takes %s", line)
 		}
 		l := &life{
-			program: &Program{}, waiting: map[int64]*asked{1: question("login")}, seq: 1,
+			program: &Program{}, seq: 4,
+			waiting: map[int64]*asked{1: question("login"), 2: question("memberCounts"), 3: question("members"), 4: question("hello")},
 			clients: map[string]*remoteClient{"c1": {listeners: map[string]func(Event){"": func(Event) {}}}},
 			rooms:   map[string]*remoteChannel{},
 		}
 		l.rooms["h3"] = &remoteChannel{client: l.clients["c1"], listeners: l.clients["c1"].listeners}
+		l.waiting[4].into = new(hello)
 		if err := l.hear([]byte(line)); err == nil {
 			t.Errorf("the suite takes %s", line)
 		}
 	}
+}
+
+// FuzzALineThatTheSuiteTakesKeepsTheSchema looks for a line at which the suite is more patient than the schema that it
+// publishes.
+func FuzzALineThatTheSuiteTakesKeepsTheSchema(f *testing.F) {
+	for _, line := range wrongLines {
+		f.Add(line)
+	}
+	for _, line := range []string{
+		`{"seq":1,"ok":{}}`, `{"seq":2,"ok":{"hasPeerReceived":true}}`, `{"seq":3,"ok":{"counts":{"a":1}}}`, `{"seq":4,"ok":{"members":["a"]}}`,
+		`{"seq":5,"ok":{"sdk":"x","version":"1","language":"go","profiles":["core"],"timeouts":{"login_ms":1}}}`,
+		`{"seq":1,"error":{"op":"login","code":3,"name":"X","native":"y","indefinite":true}}`, `{"seq":1,"unsupported":true}`,
+		`{"event":"ConnectionStateChanged","client":"c1","listener":"","state":"CONNECTED","reason":"LOGIN"}`,
+		`{"event":"MessageFromPeer","client":"c1","listener":"","message":"r1","from":"x","raw":"AA==","description":"d","server_received_ms":1}`,
+		`{"event":"ChannelMessage","channel":"h3","listener":"","message":"r1","from":"x","text":"t","server_received_ms":1}`,
+		`{"event":"MemberCountUpdated","channel":"h3","listener":"","count":2}`, `{"event":"MemberLeft","channel":"h3","listener":"","uid":"x"}`,
+	} {
+		f.Add(line)
+	}
+	answer := lineSchema(f, "#/$defs/answer")
+	f.Fuzz(func(t *testing.T, line string) {
+		l := &life{program: &Program{}, seq: 5, waiting: map[int64]*asked{
+			1: question("login"), 2: question("sendPeer"), 3: question("memberCounts"), 4: question("members"), 5: question("hello"),
+		}}
+		for seq, into := range map[int64]any{
+			2: new(struct {
+				HasPeerReceived bool `json:"hasPeerReceived"`
+			}), 3: new(struct {
+				Counts map[string]int `json:"counts"`
+			}), 4: new(struct {
+				Members []string `json:"members"`
+			}), 5: new(hello),
+		} {
+			l.waiting[seq].into = into
+		}
+		l.clients = map[string]*remoteClient{"c1": {listeners: map[string]func(Event){"": func(Event) {}}}}
+		l.rooms = map[string]*remoteChannel{"h3": {client: l.clients["c1"], listeners: l.clients["c1"].listeners}}
+		if l.hear([]byte(line)) != nil {
+			return
+		}
+		if err := keeps(t, answer, line); err != nil {
+			t.Errorf("the suite takes %q: %v", line, err)
+		}
+	})
 }
