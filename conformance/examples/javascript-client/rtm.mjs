@@ -295,7 +295,6 @@ export class RtmClient extends Emitter {
     const channel = this.#channels.get(frame.channel);
     const member = channel?.joined && frame.uid !== session.uid ? channel : undefined;
     switch (frame.kind) {
-      case 'error':
       default: {
         const call = session.waiting.get(frame.id);
         if (call && frame.kind === 'error') {
