@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -93,6 +94,23 @@ func TestTheExampleClientsKeepEveryRequirementOfTheProfilesThatTheyClaim(t *test
 			}
 			if failed {
 				report(t, result)
+			}
+		})
+	}
+}
+
+func TestTheExampleClientsReadTheGoldenVectors(t *testing.T) {
+	vectors, err := filepath.Glob(filepath.FromSlash("../sdk/wire/testdata/vectors/*.json"))
+	if err != nil || len(vectors) == 0 {
+		t.Fatalf("there are no vectors: %v", err)
+	}
+	for _, example := range examples {
+		t.Run(example.language, func(t *testing.T) {
+			args := example.args(t)
+			args[len(args)-1] = strings.Replace(example.adapter, "adapter.", "vectors.", 1)
+			args = append(args, vectors...)
+			if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, out)
 			}
 		})
 	}

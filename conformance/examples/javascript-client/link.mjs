@@ -88,8 +88,21 @@ export class Link {
 const count = (value) => Number.isSafeInteger(value) && value >= 0;
 const string = (value) => typeof value === 'string';
 const flag = (value) => typeof value === 'boolean';
-const object = (value) => typeof value === 'object' && !Array.isArray(value);
 const list = (item) => (value) => Array.isArray(value) && value.every(item);
+// An object whose defined members are right and whose others differ from them in more than case.
+const object = (defined) => (value) => typeof value === 'object' && value !== null && !Array.isArray(value)
+  && Object.entries(value).every(([name, member]) => (
+    Object.hasOwn(defined, name) ? defined[name](member) : !Object.hasOwn(defined, name.toLowerCase())));
+
+const numbers = [
+  'channels', 'message_bytes', 'id_bytes', 'frame_bytes', 'members', 'count_channels', 'replay_messages', 'replay_ms',
+  'session_grace_ms', 'reconnect_threshold_ms', 'ack_timeout_ms', 'ping_interval_ms', 'silence_ms', 'login_timeout_ms',
+  'token_notice_ms', 'count_interval_ms', 'count_interval_large_ms',
+];
+const limits = {
+  ...Object.fromEntries(numbers.map((name) => [name, count])),
+  calls: list(object({ call: string, count, window_ms: count })),
+};
 
 // The members of each frame that a server sends, besides `kind` and `id`.
 const payload = { text: string, raw: string, description: string };
@@ -97,7 +110,8 @@ const frames = {
   error: { op: string, code: count, name: string, message: string },
   pong: {},
   'login.ok': {
-    session: string, resumed: flag, server_ts: count, server: object, limits: object, missing: list(string),
+    session: string, resumed: flag, server_ts: count, server: object({ name: string, version: string }),
+    limits: object(limits), missing: list(string),
   },
   'logout.ok': {},
   'login.kicked': { reason: string },
@@ -121,19 +135,15 @@ const requests = ['ping', 'peer.ack', ...answers.map((kind) => kind.slice(0, -'.
 /** Read a frame strictly. Throws for what two readers could understand differently. */
 export function decode(text) {
   if (typeof text !== 'string') throw new Error('a binary message');
-  const frame = JSON.parse(text, (name, value) => {
+  const frame = JSON.parse(text, function member(name, value) {
     if (!name.isWellFormed() || (string(value) && !value.isWellFormed())) throw new Error('half a surrogate pair');
-    return value === null ? undefined : value; // null counts as absent
+    return value === null && !Array.isArray(this) ? undefined : value; // null counts as an absent member
   });
-  if (frame === undefined || !object(frame) || !string(frame.kind)) throw new Error('no frame');
-  if (requests.includes(frame.kind)) throw new Error('a kind of the other direction');
+  if (!object({ kind: string })(frame) || frame.kind === undefined) throw new Error('no frame');
   repeated(text);
-  const members = Object.hasOwn(frames, frame.kind) ? { kind: string, id: count, ...frames[frame.kind] } : {};
-  const known = Object.keys(members);
-  for (const [name, value] of Object.entries(frame)) {
-    const good = Object.hasOwn(members, name) ? members[name](value) : !known.includes(name.toLowerCase());
-    if (!good) throw new Error(`a bad member ${name}`);
-  }
+  if (requests.includes(frame.kind)) throw new Error('a kind of the other direction');
+  if (!Object.hasOwn(frames, frame.kind)) return frame;
+  if (!object({ kind: string, id: count, ...frames[frame.kind] })(frame)) throw new Error('a bad member');
   if ((answers.includes(frame.kind) || frame.kind === 'pong') && !frame.id) throw new Error('an answer without an id');
   return frame;
 }

@@ -152,14 +152,26 @@ def _flag(value):
     return isinstance(value, bool)
 
 
-def _object(value):
-    return isinstance(value, dict)
-
-
 def _list(item):
     return lambda value: isinstance(value, list) and all(map(item, value))
 
 
+def _object(defined):
+    """Return what knows an object whose defined members are right and whose others differ from them in more than case."""
+
+    def good(name, member):
+        return defined[name](member) if name in defined else name.lower() not in defined
+
+    return lambda value: isinstance(value, dict) and all(good(name, member) for name, member in value.items())
+
+
+_numbers = (
+    "channels message_bytes id_bytes frame_bytes members count_channels replay_messages replay_ms session_grace_ms "
+    "reconnect_threshold_ms ack_timeout_ms ping_interval_ms silence_ms login_timeout_ms token_notice_ms "
+    "count_interval_ms count_interval_large_ms"
+).split()
+_limits = {name: _count for name in _numbers}
+_limits["calls"] = _list(_object({"call": _string, "count": _count, "window_ms": _count}))
 _payload = {"text": _string, "raw": _string, "description": _string}
 
 # The members of each frame that a server sends, besides `kind` and `id`.
@@ -170,8 +182,8 @@ _frames = {
         "session": _string,
         "resumed": _flag,
         "server_ts": _count,
-        "server": _object,
-        "limits": _object,
+        "server": _object({"name": _string, "version": _string}),
+        "limits": _object(_limits),
         "missing": _list(_string),
     },
     "logout.ok": {},
@@ -210,17 +222,15 @@ def decode(data):
         raise ValueError("a binary message")
     frame = json.loads(data, object_pairs_hook=_members, parse_constant=_no_json)
     json.dumps(frame, ensure_ascii=False).encode()  # refuses half a surrogate pair
-    if not isinstance(frame, dict) or not _string(frame.get("kind")):
+    if not _object({"kind": _string})(frame) or "kind" not in frame:
         raise ValueError("no frame")
     kind = frame["kind"]
     if kind in _requests:
         raise ValueError("a kind of the other direction")
     if kind not in _frames:
         return frame
-    members = {"kind": _string, "id": _count, **_frames[kind]}
-    for name, value in frame.items():
-        if not members[name](value) if name in members else name.lower() in members:
-            raise ValueError(f"a bad member {name}")
+    if not _object({"kind": _string, "id": _count, **_frames[kind]})(frame):
+        raise ValueError("a bad member")
     if (kind.endswith(".ok") or kind == "pong") and not frame.get("id"):
         raise ValueError("an answer without an id")
     return frame
