@@ -31,7 +31,7 @@ func fixtureGrid() *Grid {
 		Clients: []Identity{{Kind: "client", Name: "rtmkit", Version: "0.2.0", Language: "go"}, {Kind: "client", Name: "example-sdk", Version: "2.3.1", Language: "kotlin"}, {Kind: "client", Name: "other", Version: "1.0"}},
 		Servers: []Identity{{Kind: "server", Name: "rtmkit reference", Version: "0.2.0", URL: "ws://127.0.0.1:41233/rtm/v1"}, {Kind: "server", Name: "example", Version: "9"}},
 		Cells: [][]Cell{
-			{cell(CellConformant, "rtmkit/rtmkit-reference", 0), cell(CellNotConformant, "rtmkit/example", 1, "RTM-CHANNEL-009", "RTM-PEER-002")},
+			{cell(CellConformant, "rtmkit/rtmkit-reference", 0), cell(CellNotConformant, "rtmkit/example", 1, "RTM-PEER-002", "RTM-CHANNEL-009")},
 			{cell(CellPartial, "example-sdk/rtmkit-reference", 0), cell(CellNotConformant, "example-sdk/example", 1, "RTM-CHANNEL-009")},
 			{unjudged, unjudged},
 		},

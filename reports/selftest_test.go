@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -142,6 +143,17 @@ func TestReadSelftestGivesBackWhatWasWritten(t *testing.T) {
 	bad.Faults[0].Kind = "bytes"
 	if err := WriteSelftest(dir, bad); err == nil {
 		t.Error("a selftest was written that ReadSelftest would refuse")
+	}
+}
+
+func TestAFaultThatFailsEverythingNamesTheOwnersFirst(t *testing.T) {
+	s := soundSelftest()
+	for i := range 9 {
+		s.Faults[0].Results[0].Killers = append([]string{fmt.Sprintf("RTM-LOGIN-%03d", i)}, s.Faults[0].Results[0].Killers...)
+	}
+	f := s.areas()[0].Faults[0]
+	if len(f.Killers) != maxKillers || len(f.More) != 11-maxKillers || f.Killers[0] != "RTM-PEER-002" || f.Killers[1] != "RTM-PEER-003" {
+		t.Errorf("shown %v, further %v", f.Killers, f.More)
 	}
 }
 

@@ -36,6 +36,9 @@ func TestATableHasEveryVerdictOfEveryReport(t *testing.T) {
 			}
 		}
 	}
+	if want := "Column 2 was decided by the frozen set 1.0, column 1 by every requirement."; len(table.Notes) != 2 || table.Notes[0] != want {
+		t.Errorf("notes %q, want %q first", table.Notes, want)
+	}
 	if differ := len(table.differing()); differ != 13 {
 		t.Errorf("%d rows differ, want 13", differ)
 	}

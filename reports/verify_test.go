@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -33,13 +34,16 @@ func TestAWrittenReportVerifies(t *testing.T) {
 	interrupted := passingReport()
 	interrupted.Interrupted, interrupted.ExitCode = true, 130
 	failing := failingReport()
+	// A signal that comes when the last spec has ended interrupts nothing of it.
+	late := consistentReport()
+	late.Interrupted, late.ExitCode = true, 130
 	// What binds a client alone needs no profile in a server's report.
 	server := consistentReport()
 	server.Conformance.Subject.Kind = "server"
 	server.Conformance.Requirements = append(server.Conformance.Requirements, RequirementResult{ID: "RTM-X-001", Level: Must, Subject: "client", Profile: "adapter", Verdict: NotDeclared})
 	server.Conformance.judgeProfiles()
 	server.ExitCode = server.Conformance.ExitCode()
-	for name, r := range map[string]*Report{"passing": passingReport(), "without loads": green, "inconsistent": consistentReport(), "interrupted": interrupted, "failing": failing, "server": server} {
+	for name, r := range map[string]*Report{"passing": passingReport(), "without loads": green, "inconsistent": consistentReport(), "interrupted": interrupted, "failing": failing, "late": late, "server": server} {
 		dir := t.TempDir()
 		for i := range r.Loads {
 			if err := WriteLoad(filepath.Join(dir, r.Loads[i].Dir), &r.Loads[i]); err != nil {
@@ -122,6 +126,24 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 			overwrite(name, changed)(t, dir)
 		}
 	}
+	unname := func(t *testing.T, dir string) {
+		t.Helper()
+		text, err := os.ReadFile(filepath.Join(dir, ReportFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		overwrite(ReportFile, regexp.MustCompile(`"wire": "wire/RTM-PEER-002.jsonl",\s+"wire_sha256": "[0-9a-f]+",`).ReplaceAllString(string(text), ""))(t, dir)
+	}
+	link := func(t *testing.T, dir string) {
+		t.Helper()
+		elsewhere := filepath.Join(t.TempDir(), PageFile)
+		if err := os.Rename(filepath.Join(dir, PageFile), elsewhere); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(elsewhere, filepath.Join(dir, PageFile)); err != nil {
+			t.Skip(err)
+		}
+	}
 	for name, tt := range map[string]struct {
 		spoil func(t *testing.T, dir string)
 		want  string
@@ -135,6 +157,9 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 		"no page":            {remove(PageFile), "index.html is missing, and checksums.txt names it."},
 		"no wire trace":      {remove("wire/RTM-PEER-002.jsonl"), "The wire trace of RTM-PEER-002 cannot be read"},
 		"a changed wire":     {replace("wire/RTM-PEER-002.jsonl", "nobody", "somebody"), "wire/RTM-PEER-002.jsonl was changed: its SHA-256 is not the one in report.json."},
+		"other frames":       {replace(ReportFile, `\"text\":\"hi\"`, `\"text\":\"ho\"`), "wire/RTM-PEER-002.jsonl does not hold the frames of report.json."},
+		"an unnamed wire":    {unname, "RTM-PEER-002 has frames, but names no wire trace."},
+		"a link":             {link, "index.html is no file."},
 		"a file too much":    {overwrite("wire/RTM-PEER-001.jsonl", "{}"), "wire/RTM-PEER-001.jsonl is not in checksums.txt"},
 		"a note of someone":  {overwrite("notes/todo.txt", "x"), "notes/todo.txt is not in checksums.txt"},
 		"an edited verdict":  {replace(ReportFile, `"verdict": "fail"`, `"verdict": "pass"`), "its specs say fail."},
@@ -198,6 +223,59 @@ func TestTheExitCodeOfACheckIsHeldAgainstItsRuns(t *testing.T) {
 		}
 		if found := strings.Join(mustVerify(t, dir), " "); !strings.Contains(found, tt.want) {
 			t.Errorf("%s: %s", name, found)
+		}
+	}
+}
+
+func TestRenderingPutsAStalePageRight(t *testing.T) {
+	dir := t.TempDir()
+	if err := Write(dir, consistentReport()); err != nil {
+		t.Fatal(err)
+	}
+	// A page of another release, with the checksum that it had.
+	stale := []byte("the page as another release rendered it")
+	sums, err := readChecksums(filepath.Join(dir, ChecksumsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums[PageFile] = sha256Of(stale)
+	if err := writeFiles(dir, []textFile{{PageFile, stale}, {ChecksumsFile, checksumText(sums)}}); err != nil {
+		t.Fatal(err)
+	}
+	if found := mustVerify(t, dir); len(found) != 1 || found[0] != "index.html is not what report.json renders to." {
+		t.Errorf("%v", found)
+	}
+	r, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Render(dir, r); err != nil {
+		t.Fatal(err)
+	}
+	if found := mustVerify(t, dir); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestChecksumsOfAnotherFormAreRefused(t *testing.T) {
+	sum := strings.Repeat("0", 64)
+	for name, text := range map[string]string{
+		"one space":        sum + " a\n",
+		"a short sum":      sum[1:] + "  a\n",
+		"capitals":         strings.Repeat("A", 64) + "  a\n",
+		"outside":          sum + "  ../a\n",
+		"an absolute path": sum + "  /a\n",
+		"a detour":         sum + "  b/../a\n",
+		"itself":           sum + "  " + ChecksumsFile + "\n",
+		"no name":          sum + "  \n",
+		"twice":            sum + "  a\n" + sum + "  a\n",
+	} {
+		file := filepath.Join(t.TempDir(), ChecksumsFile)
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if sums, err := readChecksums(file); err == nil {
+			t.Errorf("%s: %v", name, sums)
 		}
 	}
 }
