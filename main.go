@@ -102,7 +102,7 @@ type commands struct {
 	Check   checkCommand   `cmd:"" help:"Judge and measure the reference pair on this machine, and write a report."`
 	Conform conformCommand `cmd:"" help:"Judge a server against the numbered requirements."`
 	Load    loadCommand    `cmd:"" help:"Measure a server under open-loop load."`
-	Report  reportCommand  `cmd:"" help:"Render and compare stored results."`
+	Report  reportCommand  `cmd:"" help:"Render, compare, merge and verify stored results."`
 	Serve   serveCommand   `cmd:"" help:"Run the reference server."`
 	Token   tokenCommand   `cmd:"" help:"Mint and verify access tokens."`
 	Version versionCommand `cmd:"" help:"Print the version."`

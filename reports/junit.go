@@ -178,7 +178,9 @@ func explain(q *RequirementResult) string {
 		}
 	}
 	line("source", q.Source)
-	line("reason", q.Reason)
+	if q.Verdict != KnownFail { // its reason is the vendor's, which follows
+		line("reason", q.Reason)
+	}
 	line("expected", q.Expected)
 	line("observed", q.Observed)
 	if q.KnownFailure != nil {

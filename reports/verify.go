@@ -231,7 +231,7 @@ func (v *verifier) rows(r *Report) {
 func follows(v, worst Verdict) bool {
 	switch v {
 	case KnownFail:
-		return worst == Fail || worst == KnownFail
+		return slices.Contains([]Verdict{Fail, Warn, Blocked, KnownFail}, worst)
 	case StaleKnownFail, Flaky:
 		return worst != NoSpec
 	case Pass, Info, Warn, Fail:

@@ -257,6 +257,22 @@ func TestRenderingPutsAStalePageRight(t *testing.T) {
 	}
 }
 
+func TestAVerdictFollowsFromItsSpecs(t *testing.T) {
+	for _, tt := range []struct {
+		verdict, worst Verdict
+		want           bool
+	}{
+		{Pass, Pass, true}, {Pass, Fail, false}, {Pass, NoSpec, false}, {Warn, Warn, true}, {Warn, Pass, false}, {Fail, Fail, true}, {Fail, Pass, false},
+		{Info, Pass, false}, {KnownFail, Fail, true}, {KnownFail, Warn, true}, {KnownFail, Blocked, true}, {KnownFail, Pass, false}, {KnownFail, NoSpec, false},
+		{StaleKnownFail, Pass, true}, {StaleKnownFail, Fail, true}, {StaleKnownFail, NoSpec, false}, {Flaky, Pass, true}, {Flaky, NoSpec, false},
+		{NotSelected, NoSpec, true}, {NoSpec, NoSpec, true}, {Blocked, Blocked, true},
+	} {
+		if got := follows(tt.verdict, tt.worst); got != tt.want {
+			t.Errorf("%s from %s: %v", tt.verdict, tt.worst, got)
+		}
+	}
+}
+
 func TestChecksumsOfAnotherFormAreRefused(t *testing.T) {
 	sum := strings.Repeat("0", 64)
 	for name, text := range map[string]string{
