@@ -13,8 +13,11 @@
 //	bob resumes
 //
 // [Generate] makes programs at random, the same for the same seed; [Run] executes one against a server and returns the
-// first [Divergence] from the model; [Shrink] finds the shortest part of a program that still diverges. The text of that is
-// a scenario, which can be kept; those of this package are in [Scenarios].
+// first [Divergence] from the model; [Shrink] finds the shortest part of a program that still diverges; [Judge] does all of
+// it. What comes out is a scenario, which can be kept; those of this package are in [Scenarios].
+//
+// A step that happens at once is sent without waiting for the answer to the one before: by the same user, which proves that
+// requests take effect in their order, or by another one, in which case what depends on the order may happen and need not.
 //
 // The model promises what the protocol promises and no more. What may come late or together, such as a member count, may;
 // what is owed must come, once and in the order of its path (one sender in one channel, one sender to one peer); what is

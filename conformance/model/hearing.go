@@ -252,29 +252,29 @@ func (r *run) line(o probe.Object) (line, bool) {
 // frame judges one frame by what came before it.
 func (h *hearing) frame(a *actor, o probe.Object) error {
 	id, _ := o.Text("channel")
-	channel := h.name(id)
+	channel, gets := h.name(id), a.name+" gets "+o.String()
 	if o.ID != 0 {
 		return h.answer(a, o)
 	}
 	if strings.HasPrefix(o.Kind, "channel.") && a.watch[channel] == nil && len(h.steps) == 1 {
-		return found(h.last, a.name+" gets nothing of a channel before the answer to its join or after the answer to its leave", a.name+" gets "+o.String())
+		return found(h.last, a.name+" gets nothing of a channel before the answer to its join or after the one to its leave", gets)
 	}
 	seq, _ := o.Int("seq")
 	switch o.Kind {
 	case "peer.message":
 		if seq != a.peerSeq+1 {
-			return found(h.last, fmt.Sprintf("%s's next peer message has the seq %d", a.name, a.peerSeq+1), a.name+" gets "+o.String())
+			return found(h.last, fmt.Sprintf("%s's next peer message has the seq %d", a.name, a.peerSeq+1), gets)
 		}
 		a.peerSeq = seq
 	case "channel.message":
 		if seq <= a.cursors[channel] {
-			return found(h.last, fmt.Sprintf("%s's next message of %s has a seq above its cursor %d", a.name, channel, a.cursors[channel]), a.name+" gets "+o.String())
+			return found(h.last, fmt.Sprintf("%s's next message of %s has a seq above its cursor %d", a.name, channel, a.cursors[channel]), gets)
 		}
 		a.cursors[channel] = seq
 		said, _ := h.line(o)
 		place := fmt.Sprint(channel, " ", seq)
 		if before, ok := h.said[place]; ok && before != said.text {
-			return found(h.last, fmt.Sprintf("the seq %d of %s is %s for all members", seq, channel, before), a.name+" gets "+o.String())
+			return found(h.last, fmt.Sprintf("the seq %d of %s is %s for all members", seq, channel, before), gets)
 		}
 		h.said[place] = said.text
 	case "channel.member_count":
@@ -337,7 +337,7 @@ func (r *room) watch() *count { return &count{told: -1, from: len(r.counts) - 1}
 // count judges a number of members: one that the channel has had since the last one told, and no number twice.
 func (h *hearing) count(a *actor, channel string, o probe.Object) error {
 	told, _ := o.Int("count")
-	watch := a.watch[channel]
+	watch, gets := a.watch[channel], a.name+" gets "+o.String()
 	if watch == nil || len(h.steps) > 1 && (h.acts(a.name) || woven(h.steps)) {
 		if watch != nil {
 			watch.told = -1
@@ -345,12 +345,12 @@ func (h *hearing) count(a *actor, channel string, o probe.Object) error {
 		return nil // what is told while users come and go at once is not followed
 	}
 	if int(told) == watch.told {
-		return found(h.last, fmt.Sprintf("%s is not told again that %s has %d members", a.name, channel, told), a.name+" gets "+o.String())
+		return found(h.last, fmt.Sprintf("%s is not told again that %s has %d members", a.name, channel, told), gets)
 	}
 	since := h.state.room(channel).counts[watch.from:]
 	at := slices.Index(since, int(told))
 	if at < 0 {
-		return found(h.last, fmt.Sprintf("%s is told a number of members that %s has had since, of %v", a.name, channel, since), a.name+" gets "+o.String())
+		return found(h.last, fmt.Sprintf("%s is told a number of members that %s has had since, of %v", a.name, channel, since), gets)
 	}
 	watch.told, watch.from = int(told), watch.from+at
 	return nil

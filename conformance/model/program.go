@@ -117,8 +117,8 @@ func (p Program) checkOrder() (int, error) {
 	for i := 0; i < len(p); {
 		size := p.group(i)
 		if _, ok := s.together(i+1, p[i:i+size]); !ok {
-			return i + size - 1, fmt.Errorf("what is left behind depends on which of the steps at once comes first, or there are more than %d of them; "+
-				"let users do at once what does not meet in this way", wovenSteps)
+			return i + size - 1, fmt.Errorf("what is left behind depends on which of the steps at once comes first, or there are more "+
+				"than %d of them; let users do at once what does not meet in this way", wovenSteps)
 		}
 		i += size
 	}
