@@ -17,7 +17,7 @@ type Shape struct {
 	Channels int
 	// Kicks lets users log in elsewhere and ask for sessions that have ended.
 	Kicks bool
-	// Cuts cuts links and resumes sessions.
+	// Cuts cuts links, resumes sessions and joins channels behind what was seen of them.
 	Cuts bool
 	// Limits are those of the server: the call limits are kept, and there are no more users than Members.
 	Limits Limits
@@ -132,15 +132,15 @@ func (g *generator) verb(user string) Verb {
 	default:
 		choices = []choice{{Tells, 5}, {Counts, 1}, {LogsOut, 1}, {LogsIn, 1}}
 		if len(g.state.user(user).channels) > 0 {
-			choices = append(choices, choice{Sends, 6}, choice{Leaves, 3}, choice{Lists, 2}, choice{Joins, 3}, choice{Rejoins, 1})
+			choices = append(choices, choice{Sends, 6}, choice{Leaves, 3}, choice{Lists, 2}, choice{Joins, 4})
 		} else {
-			choices = append(choices, choice{Joins, 5}, choice{Rejoins, 5}, choice{Sends, 1}, choice{Leaves, 1}, choice{Lists, 1})
+			choices = append(choices, choice{Joins, 7}, choice{Sends, 1}, choice{Leaves, 1}, choice{Lists, 1})
 		}
 		if g.shape.Kicks {
 			choices = append(choices, choice{LogsInElsewhere, 2}, choice{ResumesEnded, 1})
 		}
 		if g.shape.Cuts {
-			choices = append(choices, choice{IsCut, 4}, choice{Resumes, 1}, choice{ResumesWithout, 1})
+			choices = append(choices, choice{IsCut, 4}, choice{Resumes, 1}, choice{ResumesWithout, 1}, choice{Rejoins, 4})
 		}
 	}
 	if g.shape.Channels == 0 {
