@@ -51,6 +51,8 @@ type room struct {
 type message struct {
 	step, era  int
 	from, text string
+	// doubt are the users who may have seen the message or not.
+	doubt []string
 }
 
 // line is a frame that a user gets, in words. Lines of one path come in order.
@@ -303,7 +305,7 @@ func (s *state) replay(name, channel string, done *outcome) {
 	}
 	missed = missed[max(0, len(missed)-s.limits.ReplayMessages):]
 	for _, message := range missed {
-		done.owe(name, message.step, message.in(channel), message.era != room.era)
+		done.owe(name, message.step, message.in(channel), message.era != room.era || slices.Contains(message.doubt, name))
 		if done.missed == 0 || message.step < done.missed {
 			done.missed = message.step
 		}

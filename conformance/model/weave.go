@@ -48,8 +48,27 @@ func (s *state) together(n int, steps []Step) ([]outcome, bool) {
 			room.counts = slices.Concat(s.room(name).counts, union, []int{len(room.members)})
 		}
 	}
+	doubt(after)
 	*s = *after[0]
 	return merge(outcomes), true
+}
+
+// doubt notes in the first of the states which messages a user may have seen or not, by the order: what was sent to a channel
+// while the user left it.
+func doubt(after []*state) {
+	for name, user := range after[0].users {
+		for channel := range user.seen {
+			low, high := user.seen[channel], user.seen[channel]
+			for _, next := range after {
+				low, high = min(low, next.users[name].seen[channel]), max(high, next.users[name].seen[channel])
+			}
+			user.seen[channel] = low
+			log := after[0].rooms[channel].log
+			for i := low; i < high; i++ {
+				log[i].doubt = append(slices.Clone(log[i].doubt), name)
+			}
+		}
+	}
 }
 
 // merge turns what steps do in each order into what they may do.
@@ -157,7 +176,7 @@ func (s *state) fingerprint() string {
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(s.users)) {
 		user := s.users[name]
-		fmt.Fprintln(&text, name, user.presence, user.channels, user.held, user.calls, user.seen)
+		fmt.Fprintln(&text, name, user.presence, user.channels, user.held, user.calls, slices.Sorted(maps.Keys(user.seen)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.rooms)) {
 		room := s.rooms[name]
