@@ -10,7 +10,7 @@ import (
 // transportFaults are broken servers: connections and frames.
 var transportFaults = []Fault{
 	{
-		Name: "handshake.no-subprotocol-selected", Text: "The handshake is accepted without selecting a subprotocol.", Subject: Server,
+		Name: "transport.handshake-no-subprotocol-selected", Text: "The handshake is accepted without selecting a subprotocol.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-001"},
 		Plant: stateless(func(l *Link) {
 			l.OnResponse = func(r *http.Response) {
@@ -20,11 +20,11 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "handshake.accepted-without-subprotocol", Text: "A client that does not offer the subprotocol is let in.", Subject: Server,
+		Name: "transport.handshake-accepted-without-subprotocol", Text: "A client that does not offer the subprotocol is let in.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-002"}, Plant: lettingInWithoutSubprotocol,
 	},
 	{
-		Name: "handshake.refused-with-426", Text: "A handshake without the subprotocol is refused with status 426.", Subject: Server,
+		Name: "transport.handshake-refused-with-426", Text: "A handshake without the subprotocol is refused with status 426.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-002"},
 		Plant: stateless(func(l *Link) {
 			l.OnResponse = func(r *http.Response) {
@@ -36,11 +36,11 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "handshake.compression-agreed", Text: "A client that offers compression gets it.", Subject: Server,
+		Name: "transport.handshake-compression-agreed", Text: "A client that offers compression gets it.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-003"}, Plant: agreeingOnCompression,
 	},
 	{
-		Name: "handshake.foreign-origin-accepted", Text: "A browser may connect from any origin.", Subject: Server,
+		Name: "transport.handshake-foreign-origin-accepted", Text: "A browser may connect from any origin.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-053"},
 		Plant: stateless(func(l *Link) {
 			l.OnRequest = func(r *http.Request) {
@@ -52,23 +52,23 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "limits.one-not-announced", Text: "The login answer leaves silence_ms out.", Subject: Server,
+		Name: "transport.limits-one-not-announced", Text: "The login answer leaves silence_ms out.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-004"}, Plant: announcing(func(limits map[string]any) { delete(limits, "silence_ms") }),
 	},
 	{
-		Name: "limits.zero-for-none", Text: "The login answer announces a limit of 0 for none at all.", Subject: Server,
+		Name: "transport.limits-zero-for-none", Text: "The login answer announces a limit of 0 for none at all.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-004"}, Plant: announcing(func(limits map[string]any) { limits["replay_messages"] = 0 }),
 	},
 	{
-		Name: "limits.no-call-list", Text: "The login answer announces no list of call limits, not even an empty one.", Subject: Server,
+		Name: "transport.limits-no-call-list", Text: "The login answer announces no list of call limits, not even an empty one.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-004"}, Plant: announcing(func(limits map[string]any) { delete(limits, "calls") }),
 	},
 	{
-		Name: "answers.errors-twice", Text: "An error is answered twice.", Subject: Server,
+		Name: "transport.answers-errors-twice", Text: "An error is answered twice.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-005"}, Plant: fromServer(kind("error"), twice),
 	},
 	{
-		Name: "answers.id-of-the-request-before", Text: "Every sixteenth ping is answered with the id of the one before.", Subject: Server,
+		Name: "transport.answers-id-of-the-request-before", Text: "Every sixteenth ping is answered with the id of the one before.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-005"},
 		Plant: fromServer(kind("pong").and(func(f *Frame) bool { return f.ID%16 == 0 }), func(_ *Link, f *Frame) bool {
 			f.Set("id", f.ID-1)
@@ -76,7 +76,7 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "ping.id-of-32-bits", Text: "A pong carries the lower 32 bits of the id only.", Subject: Server,
+		Name: "transport.ping-id-of-32-bits", Text: "A pong carries the lower 32 bits of the id only.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-006"},
 		Plant: fromServer(kind("pong").and(func(f *Frame) bool { return f.ID >= 1<<32 }), func(_ *Link, f *Frame) bool {
 			f.Set("id", uint32(f.ID))
@@ -84,20 +84,20 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "ping.before-login-answered", Text: "A ping without a session is answered with pong.", Subject: Server,
+		Name: "transport.ping-before-login-answered", Text: "A ping without a session is answered with pong.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-054"}, Plant: fromServer(refusal("ping", 102), instead("pong", nil)),
 	},
 	{
-		Name: "ping.before-login-closes", Text: "A ping without a session gets its error and ends the connection.", Subject: Server,
+		Name: "transport.ping-before-login-closes", Text: "A ping without a session gets its error and ends the connection.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-054"}, Plant: fromServer(refusal("ping", 102), thenClose(4003)),
 	},
 	{
-		Name: "frames.unknown-members-refused", Text: "A message with a member that is not defined closes the connection.", Subject: Server,
+		Name: "transport.frames-unknown-members-refused", Text: "A message with a member that is not defined closes the connection.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-007"},
 		Plant:  fromClient(kind("peer.send").and(hasOther("kind", "id", "to", "text", "raw", "description")), closingWith(4204)),
 	},
 	{
-		Name: "frames.unknown-kind-as-its-own-operation", Text: "The error of an unknown kind names that kind as the operation.", Subject: Server,
+		Name: "transport.frames-unknown-kind-as-its-own-operation", Text: "The error of an unknown kind names that kind as the operation.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-008"},
 		Plant: fromServer(refusal("frame", 1), func(l *Link, f *Frame) bool {
 			if asked := l.Asked(f); asked != nil {
@@ -107,11 +107,11 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "frames.unknown-kind-ends-the-session", Text: "An unknown kind gets its error and ends the connection.", Subject: Server,
+		Name: "transport.frames-unknown-kind-ends-the-session", Text: "An unknown kind gets its error and ends the connection.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-008"}, Plant: fromServer(refusal("frame", 1), thenClose(4204)),
 	},
 	{
-		Name: "frames.unknown-notice-answered", Text: "A notice of an unknown kind is answered with an error.", Subject: Server,
+		Name: "transport.frames-unknown-notice-answered", Text: "A notice of an unknown kind is answered with an error.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-055"},
 		Plant: fromClient(func(f *Frame) bool { return unknownKind(f) && !f.Has("id") }, func(l *Link, _ *Frame) bool {
 			l.ToClient(`{"kind":"error","op":"frame","code":1,"name":"FRAME_ERR_UNKNOWN_KIND","message":"unknown kind"}`)
@@ -119,7 +119,7 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "frames.null-is-a-value", Text: "A raw payload of null is taken for bad Base64.", Subject: Server,
+		Name: "transport.frames-null-is-a-value", Text: "A raw payload of null is taken for bad Base64.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-019"},
 		Plant: fromClient(kind("peer.send").and(func(f *Frame) bool { return isNull(f, "raw") }), func(l *Link, f *Frame) bool {
 			l.ToClient(`{"kind":"error","id":%d,"op":"peer.send","code":7,"name":"PEER_MESSAGE_ERR_INVALID_MESSAGE","message":"bad Base64"}`, f.ID)
@@ -127,16 +127,16 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "frames.null-has-a-wrong-type", Text: "A text of null closes the connection as a value of the wrong type.", Subject: Server,
+		Name: "transport.frames-null-has-a-wrong-type", Text: "A text of null closes the connection as a value of the wrong type.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-019"}, Plant: fromClient(kind("peer.send").and(func(f *Frame) bool { return isNull(f, "text") }), closingWith(4204)),
 	},
 	{
-		Name: "frames.kind-must-stand-first", Text: "A frame that does not begin with its kind is refused.", Subject: Server,
+		Name: "transport.frames-kind-must-stand-first", Text: "A frame that does not begin with its kind is refused.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-021"},
 		Plant:  fromClient(kind(requestKinds...).and(func(f *Frame) bool { return !strings.HasPrefix(string(f.Payload), `{"kind":`) }), closingWith(4204)),
 	},
 	{
-		Name: "frames.escapes-are-not-read", Text: "Escapes in a value are compared as they are written.", Subject: Server,
+		Name: "transport.frames-escapes-are-not-read", Text: "Escapes in a value are compared as they are written.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-021"},
 		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return strings.Contains(string(f.Payload), `\u00`) }), func(l *Link, f *Frame) bool {
 			l.ToClient(`{"kind":"error","id":%d,"op":"frame","code":1,"name":"FRAME_ERR_UNKNOWN_KIND","message":"unknown kind"}`, f.ID)
@@ -145,12 +145,12 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "frames.fragments-refused", Text: "A message in fragments closes the connection.", Subject: Server,
+		Name: "transport.frames-fragments-refused", Text: "A message in fragments closes the connection.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-022"},
 		Plant:  fromClient(func(f *Frame) bool { return f.Opcode == OpText && !f.Final }, closingWith(1002)),
 	},
 	{
-		Name: "frames.pong-without-payload", Text: "A WebSocket pong does not repeat the payload of the ping.", Subject: Server,
+		Name: "transport.frames-pong-without-payload", Text: "A WebSocket pong does not repeat the payload of the ping.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-023"},
 		Plant: fromServer(func(f *Frame) bool { return f.Opcode == OpPong }, func(_ *Link, f *Frame) bool {
 			f.SetPayload(nil)
@@ -158,19 +158,19 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "frames.server-writes-a-name-twice", Text: "A receipt names its kind twice.", Subject: Server,
+		Name: "transport.frames-server-writes-a-name-twice", Text: "A receipt names its kind twice.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-024"}, Plant: fromServer(kind("channel.members.ok"), rewritten(func(payload string) string {
 			return `{"kind":"channel.members.ok",` + strings.TrimPrefix(payload, "{")
 		})),
 	},
 	{
-		Name: "frames.server-joins-two-in-one-message", Text: "Frames that leave together share one WebSocket message.", Subject: Server,
+		Name: "transport.frames-server-joins-two-in-one-message", Text: "Frames that leave together share one WebSocket message.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-024"}, Plant: fromServer(kind("channel.count.ok"), rewritten(func(payload string) string {
 			return payload + "\n" + `{"kind":"novelty"}`
 		})),
 	},
 	{
-		Name: "frames.server-writes-binary", Text: "Messages leave as binary.", Subject: Server,
+		Name: "transport.frames-server-writes-binary", Text: "Messages leave as binary.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-024"},
 		Plant: fromServer(kind("channel.leave.ok"), func(_ *Link, f *Frame) bool {
 			f.Opcode = OpBinary
@@ -179,27 +179,27 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
-		Name: "errors.without-name", Text: "Errors have a code and no name.", Subject: Server,
+		Name: "transport.errors-without-name", Text: "Errors have a code and no name.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-025"}, Plant: fromServer(kind("error"), remove("name")),
 	},
 	{
-		Name: "errors.without-message", Text: "Errors have no message.", Subject: Server,
+		Name: "transport.errors-without-message", Text: "Errors have no message.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-025"}, Plant: fromServer(kind("error"), remove("message")),
 	},
 	{
-		Name: "errors.code-of-another-operation", Text: "A bad receiver is refused with the code of a bad message.", Subject: Server,
+		Name: "transport.errors-code-of-another-operation", Text: "A bad receiver is refused with the code of a bad message.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-025"}, Plant: fromServer(refusal("peer.send", 6), set("code", 7)),
 	},
 	{
-		Name: "silence.closed-as-normal", Text: "A silent connection is closed with 1000.", Subject: Server,
+		Name: "transport.silence-closed-as-normal", Text: "A silent connection is closed with 1000.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-026"}, Plant: fromServer(closing(4001), recode(1000)),
 	},
 	{
-		Name: "silence.no-login-closed-as-silent", Text: "A connection that never logs in is closed with 4001.", Subject: Server,
+		Name: "transport.silence-no-login-closed-as-silent", Text: "A connection that never logs in is closed with 4001.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-027"}, Plant: fromServer(closing(4003), recode(4001)),
 	},
 	{
-		Name: "silence.a-ping-is-no-contact", Text: "A connection that only pings is closed as silent.", Subject: Server,
+		Name: "transport.silence-a-ping-is-no-contact", Text: "A connection that only pings is closed as silent.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-028"}, Plant: deafToPings,
 	},
 }

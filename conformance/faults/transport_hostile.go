@@ -11,52 +11,52 @@ import (
 // hostileFaults are broken servers: frames that no honest client sends, and clients that disturb.
 var hostileFaults = []Fault{
 	{
-		Name: "hostile.bad-json-closed-with-1007", Text: "A frame that is not JSON is closed with the code for bad UTF-8.", Subject: Server,
+		Name: "transport.hostile-bad-json-closed-with-1007", Text: "A frame that is not JSON is closed with the code for bad UTF-8.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-009"}, Plant: fromClient(badJSON, closingWith(1007)),
 	},
 	{
-		Name: "hostile.byte-order-mark-skipped", Text: "A byte order mark before the JSON is skipped.", Subject: Server,
+		Name: "transport.hostile-byte-order-mark-skipped", Text: "A byte order mark before the JSON is skipped.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-009"},
 		Plant: fromClient(text(func(p []byte) bool { return bytes.HasPrefix(p, bom) }), rewritten(func(payload string) string {
 			return strings.TrimPrefix(payload, string(bom))
 		})),
 	},
 	{
-		Name: "hostile.array-is-a-batch", Text: "An array of frames is handled as these frames.", Subject: Server,
+		Name: "transport.hostile-array-is-a-batch", Text: "An array of frames is handled as these frames.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-010"},
 		Plant: fromClient(text(func(p []byte) bool { return json.Valid(p) && p[0] == '[' }), rewritten(func(payload string) string {
 			return strings.Trim(payload, "[]")
 		})),
 	},
 	{
-		Name: "hostile.no-object-closed-with-1003", Text: "JSON that is no object is closed with the code for binary messages.", Subject: Server,
+		Name: "transport.hostile-no-object-closed-with-1003", Text: "JSON that is no object is closed with the code for binary messages.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-010"},
 		Plant:  fromClient(text(func(p []byte) bool { return json.Valid(p) && !isObject(p) }), closingWith(1003)),
 	},
 	{
-		Name: "hostile.last-of-two-names-counts", Text: "Of two members of one name the last counts.", Subject: Server,
+		Name: "transport.hostile-last-of-two-names-counts", Text: "Of two members of one name the last counts.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-011"}, Plant: fromClient(doubled, reencoded),
 	},
 	{
-		Name: "hostile.name-twice-closed-with-1002", Text: "A name that stands twice is closed with a code of RFC 6455.", Subject: Server,
+		Name: "transport.hostile-name-twice-closed-with-1002", Text: "A name that stands twice is closed with a code of RFC 6455.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-011"}, Plant: fromClient(doubled, closingWith(1002)),
 	},
 	{
-		Name: "hostile.case-of-names-ignored", Text: "Member names are read without regard to case.", Subject: Server,
+		Name: "transport.hostile-case-of-names-ignored", Text: "Member names are read without regard to case.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-012"}, Plant: fromClient(miscased, lowered),
 	},
 	{
-		Name: "hostile.bad-utf8-replaced", Text: "Bytes that are not UTF-8 are read as U+FFFD.", Subject: Server,
+		Name: "transport.hostile-bad-utf8-replaced", Text: "Bytes that are not UTF-8 are read as U+FFFD.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-013"}, Plant: fromClient(notUTF8, rewritten(func(payload string) string {
 			return strings.ToValidUTF8(payload, "\ufffd")
 		})),
 	},
 	{
-		Name: "hostile.bad-utf8-closed-with-4204", Text: "Text that is not UTF-8 is closed as a bad frame.", Subject: Server,
+		Name: "transport.hostile-bad-utf8-closed-with-4204", Text: "Text that is not UTF-8 is closed as a bad frame.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-013"}, Plant: fromClient(notUTF8, closingWith(4204)),
 	},
 	{
-		Name: "hostile.binary-read-as-text", Text: "A binary message is read like text.", Subject: Server,
+		Name: "transport.hostile-binary-read-as-text", Text: "A binary message is read like text.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-014"},
 		Plant: fromClient(isBinary, func(_ *Link, f *Frame) bool {
 			f.Opcode = OpText
@@ -65,26 +65,26 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.binary-closed-with-1002", Text: "A binary message is closed with 1002.", Subject: Server,
+		Name: "transport.hostile-binary-closed-with-1002", Text: "A binary message is closed with 1002.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-014"}, Plant: fromClient(isBinary, closingWith(1002)),
 	},
 	{
-		Name: "hostile.frame-above-the-limit-read", Text: "A frame that is somewhat larger than announced is handled.", Subject: Server,
+		Name: "transport.hostile-frame-above-the-limit-read", Text: "A frame that is somewhat larger than announced is handled.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: bySize(1, func(_ *Link, f *Frame) bool {
 			f.SetPayload(bytes.Replace(f.Payload, []byte("xx"), []byte("x"), 1))
 			return true
 		}),
 	},
 	{
-		Name: "hostile.frame-of-the-limit-refused", Text: "A frame of exactly the announced size is refused.", Subject: Server,
+		Name: "transport.hostile-frame-of-the-limit-refused", Text: "A frame of exactly the announced size is refused.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: bySize(0, closingWith(1009)),
 	},
 	{
-		Name: "hostile.huge-frame-closed-with-4101", Text: "A frame that is far too large is closed as an overload.", Subject: Server,
+		Name: "transport.hostile-huge-frame-closed-with-4101", Text: "A frame that is far too large is closed as an overload.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-015"}, Plant: fromServer(closing(1009), recode(4101)),
 	},
 	{
-		Name: "hostile.id-in-quotes-read", Text: "An id in quotes is read as a number.", Subject: Server,
+		Name: "transport.hostile-id-in-quotes-read", Text: "An id in quotes is read as a number.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-016"},
 		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return f.Text("id") != "" }), func(_ *Link, f *Frame) bool {
 			f.Set("id", json.RawMessage(f.Text("id")))
@@ -92,7 +92,7 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.id-of-zero-answered", Text: "A request with the id 0 is answered under it.", Subject: Server,
+		Name: "transport.hostile-id-of-zero-answered", Text: "A request with the id 0 is answered under it.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-016"},
 		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return string(f.members["id"]) == "0" }), func(l *Link, _ *Frame) bool {
 			l.ToClient(`{"kind":"pong","id":0}`)
@@ -100,7 +100,7 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.id-rounded", Text: "An id with a fraction is rounded.", Subject: Server,
+		Name: "transport.hostile-id-rounded", Text: "An id with a fraction is rounded.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-016"},
 		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return bytes.Contains(f.members["id"], []byte(".")) }), func(_ *Link, f *Frame) bool {
 			whole, _, _ := bytes.Cut(f.members["id"], []byte("."))
@@ -109,7 +109,19 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.number-read-as-text", Text: "A number where a text belongs is read as its digits.", Subject: Server,
+		Name: "transport.hostile-id-of-2-to-the-53-read", Text: "An id that a double cannot hold is handled under a smaller one.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-016"},
+		Plant: fromClient(kind("ping").and(func(f *Frame) bool { return f.ID > 1<<53-1 }), func(_ *Link, f *Frame) bool {
+			f.Set("id", int64(1<<53-1))
+			return true
+		}),
+	},
+	{
+		Name: "transport.hostile-request-without-id-is-a-notice", Text: "A request without an id is taken for a notice that nobody knows.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-016"}, Plant: fromClient(kind("ping").and(func(f *Frame) bool { return !f.Has("id") }), swallow),
+	},
+	{
+		Name: "transport.hostile-number-read-as-text", Text: "A number where a text belongs is read as its digits.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-017"},
 		Plant: fromClient(kind("peer.send").and(func(f *Frame) bool { return f.Int("to") != 0 }), func(_ *Link, f *Frame) bool {
 			f.Set("to", string(f.members["to"]))
@@ -117,7 +129,7 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.wrong-type-is-an-error", Text: "A channel that is no text gets the error of a bad id, and the connection stays open.", Subject: Server,
+		Name: "transport.hostile-wrong-type-is-an-error", Text: "A channel that is no text gets the error of a bad id, and the connection stays open.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-017"},
 		Plant: fromClient(kind("channel.join").and(func(f *Frame) bool { return f.Has("channel") && f.members["channel"][0] != '"' }), func(_ *Link, f *Frame) bool {
 			f.Set("channel", "")
@@ -125,18 +137,18 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.rest-of-the-message-ignored", Text: "What follows the JSON object in a message is ignored.", Subject: Server,
+		Name: "transport.hostile-rest-of-the-message-ignored", Text: "What follows the JSON object in a message is ignored.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-018"}, Plant: fromClient(trailing, rewritten(func(payload string) string {
 			end, _ := firstValue([]byte(payload))
 			return payload[:end]
 		})),
 	},
 	{
-		Name: "hostile.rest-of-the-message-closed-with-1007", Text: "Something behind the JSON object is closed with 1007.", Subject: Server,
+		Name: "transport.hostile-rest-of-the-message-closed-with-1007", Text: "Something behind the JSON object is closed with 1007.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-018"}, Plant: fromClient(trailing, closingWith(1007)),
 	},
 	{
-		Name: "hostile.kinds-of-servers-are-unknown", Text: "A frame that only servers send gets the error of an unknown kind.", Subject: Server,
+		Name: "transport.hostile-kinds-of-servers-are-unknown", Text: "A frame that only servers send gets the error of an unknown kind.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-029"},
 		Plant: fromClient(kind("pong", "login.ok"), func(_ *Link, f *Frame) bool {
 			f.SetPayload([]byte(`{"kind":"novelty","id":5}`))
@@ -144,7 +156,7 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.unmasked-frame-read", Text: "A frame without a mask is handled.", Subject: Server,
+		Name: "transport.hostile-unmasked-frame-read", Text: "A frame without a mask is handled.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-072"},
 		Plant: fromClient(func(f *Frame) bool { return !f.Masked && f.Payload != nil }, func(_ *Link, f *Frame) bool {
 			f.SetPayload(f.Payload)
@@ -152,7 +164,7 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.reserved-bits-ignored", Text: "The reserved bits of a frame are ignored.", Subject: Server,
+		Name: "transport.hostile-reserved-bits-ignored", Text: "The reserved bits of a frame are ignored.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-072"},
 		Plant: fromClient(func(f *Frame) bool { return f.Reserved != 0 }, func(_ *Link, f *Frame) bool {
 			f.Reserved = 0
@@ -161,7 +173,7 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.breach-ends-others", Text: "A connection that is closed for a breach takes the others of its channel along.", Subject: Server,
+		Name: "transport.hostile-breach-ends-others", Text: "A connection that is closed for a breach takes the others of its channel along.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-020"}, Plant: endingOthers(func(l *Link, end func()) {
 			gone := false
 			l.OnClientGone = func() bool {
@@ -177,7 +189,7 @@ var hostileFaults = []Fault{
 		}),
 	},
 	{
-		Name: "hostile.cut-ends-others", Text: "A connection that breaks takes the others of its channel along.", Subject: Server,
+		Name: "transport.hostile-cut-ends-others", Text: "A connection that breaks takes the others of its channel along.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-030"}, Plant: endingOthers(func(l *Link, end func()) {
 			l.OnClientGone = func() bool {
 				end()

@@ -9,18 +9,18 @@ import (
 // reconnectFaults are broken servers: lost links, resumes and what was missed.
 var reconnectFaults = []Fault{
 	{
-		Name: "resume.never", Text: "A resume is a fresh login.", Subject: Server,
+		Name: "transport.resume-never", Text: "A resume is a fresh login.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-031"}, Plant: fromClient(kind("login").and(has("resume")), remove("resume")),
 	},
 	{
-		Name: "resume.new-session-id", Text: "A resumed session gets a new id.", Subject: Server,
+		Name: "transport.resume-new-session-id", Text: "A resumed session gets a new id.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-031"}, Plant: fromServer(resumed, func(_ *Link, f *Frame) bool {
 			f.Set("session", f.Text("session")+"2")
 			return true
 		}),
 	},
 	{
-		Name: "grace.cut-told-as-left", Text: "The others are told at once that a user whose link broke has left.", Subject: Server,
+		Name: "transport.grace-cut-told-as-left", Text: "The others are told at once that a user whose link broke has left.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-032"}, Plant: inRooms(func(l *Link, in rooms) {
 			l.OnClientGone = func() bool {
 				in.tell(l, "channel.member_left")
@@ -29,7 +29,7 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "grace.resume-told-as-joined", Text: "The others are told that a user who resumes has joined.", Subject: Server,
+		Name: "transport.grace-resume-told-as-joined", Text: "The others are told that a user who resumes has joined.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-032"}, Plant: inRooms(func(l *Link, in rooms) {
 			watch(l, resumed, func(*Frame) bool {
 				in.tell(l, "channel.member_joined")
@@ -38,27 +38,27 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.channels-lost", Text: "A resumed session has left its channels.", Subject: Server,
+		Name: "transport.resume-channels-lost", Text: "A resumed session has left its channels.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-033"}, Plant: resuming(func(resume map[string]json.RawMessage) { delete(resume, "channels") }),
 	},
 	{
-		Name: "grace.for-ever", Text: "A user whose link broke stays online for ever.", Subject: Server,
+		Name: "transport.grace-for-ever", Text: "A user whose link broke stays online for ever.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-034"}, Plant: stateless(stayingOnline),
 	},
 	{
-		Name: "grace.message-kept-beyond", Text: "A message to a user who is offline is delivered at the next login.", Subject: Server,
+		Name: "transport.grace-message-kept-beyond", Text: "A message to a user who is offline is delivered at the next login.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-034"}, Plant: storingForOffline,
 	},
 	{
-		Name: "resume.ended-session-resumed", Text: "A session that has ended is said to be resumed.", Subject: Server,
+		Name: "transport.resume-ended-session-resumed", Text: "A session that has ended is said to be resumed.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-035"}, Plant: claiming(func(asker, owner string) bool { return asker == owner }),
 	},
 	{
-		Name: "resume.unknown-session-resumed", Text: "A session that never was is said to be resumed.", Subject: Server,
+		Name: "transport.resume-unknown-session-resumed", Text: "A session that never was is said to be resumed.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-042"}, Plant: claiming(func(_, owner string) bool { return owner == "" }),
 	},
 	{
-		Name: "resume.unknown-session-refused", Text: "A login that resumes a session that never was is refused.", Subject: Server,
+		Name: "transport.resume-unknown-session-refused", Text: "A login that resumes a session that never was is refused.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-042"},
 		Plant: fromServer(kind("login.ok").and(func(f *Frame) bool { return !f.Bool("resumed") }), func(l *Link, f *Frame) bool {
 			if asked := l.Asked(f); asked == nil || !asked.Has("resume") {
@@ -68,11 +68,11 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.session-of-another-resumed", Text: "Who knows the session of another user gets it.", Subject: Server,
+		Name: "transport.resume-session-of-another-resumed", Text: "Who knows the session of another user gets it.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-043"}, Plant: claiming(func(asker, owner string) bool { return owner != "" && asker != owner }),
 	},
 	{
-		Name: "resume.owner-of-the-session-closed", Text: "Who knows the session of another user ends that user's connection.", Subject: Server,
+		Name: "transport.resume-owner-of-the-session-closed", Text: "Who knows the session of another user ends that user's connection.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-043"}, Plant: owning(func(l *Link, _ *Frame, _, owner string) {
 			if victim := l.Proxy.User(owner); victim != nil && owner != "" && owner != l.UID {
 				l.Activate()
@@ -81,11 +81,11 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.old-connection-closed-with-4200", Text: "The connection that a resume takes over from is closed as a remote login.", Subject: Server,
+		Name: "transport.resume-old-connection-closed-with-4200", Text: "The connection that a resume takes over from is closed as a remote login.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-044"}, Plant: fromServer(closing(4203), recode(4200)),
 	},
 	{
-		Name: "resume.old-connection-stays", Text: "The connection that a resume takes over from stays open.", Subject: Server,
+		Name: "transport.resume-old-connection-stays", Text: "The connection that a resume takes over from stays open.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-044"}, Plant: stateless(func(l *Link) {
 			superseded := false
 			l.OnServer = func(f *Frame) bool {
@@ -99,15 +99,15 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "grace.login-resumes-unasked", Text: "A login without a resume gets the session in its grace back.", Subject: Server,
+		Name: "transport.grace-login-resumes-unasked", Text: "A login without a resume gets the session in its grace back.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-045"}, Plant: resumingUnasked,
 	},
 	{
-		Name: "resume.channels-not-counted", Text: "The channels that a resume brought back do not count against the limit.", Subject: Server,
+		Name: "transport.resume-channels-not-counted", Text: "The channels that a resume brought back do not count against the limit.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-046"}, Plant: afterResume(refusal("channel.join", 5), instead("channel.join.ok", map[string]any{"seq": 1, "count": 1})),
 	},
 	{
-		Name: "grace.return-not-told", Text: "A user who has been in a channel before joins it unnoticed.", Subject: Server,
+		Name: "transport.grace-return-not-told", Text: "A user who has been in a channel before joins it unnoticed.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-047"}, Plant: stateless(func(l *Link) {
 			known := make(map[string]bool)
 			watch(l, kind("channel.member_joined"), func(f *Frame) bool {
@@ -122,7 +122,7 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.acknowledgement-refused", Text: "The acknowledgement of a message that a resume brought is closed as one that was never sent.", Subject: Server,
+		Name: "transport.resume-acknowledgement-refused", Text: "The acknowledgement of a message that a resume brought is closed as one that was never sent.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-048"}, Plant: stateless(func(l *Link) {
 			back := false
 			watch(l, resumed, func(*Frame) bool {
@@ -139,11 +139,11 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.missing-not-listed", Text: "The answer to a resume does not list what is missing.", Subject: Server,
+		Name: "transport.resume-missing-not-listed", Text: "The answer to a resume does not list what is missing.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-049"}, Plant: fromServer(resumed, remove("missing")),
 	},
 	{
-		Name: "resume.unnamed-channels-kept", Text: "A resume keeps the channels that it does not name.", Subject: Server,
+		Name: "transport.resume-unnamed-channels-kept", Text: "A resume keeps the channels that it does not name.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-050"}, Plant: inRooms(func(l *Link, in rooms) {
 			l.OnClient = func(f *Frame) bool {
 				changeResume(l, f, in.complete)
@@ -152,7 +152,7 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.late-answer-lost", Text: "An answer that became known while the link was lost is not sent.", Subject: Server,
+		Name: "transport.resume-late-answer-lost", Text: "An answer that became known while the link was lost is not sent.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-051"},
 		Plant: stateless(func(l *Link) {
 			watch(l, kind("peer.send.ok"), func(f *Frame) bool {
@@ -165,7 +165,7 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.first-held-message-lost", Text: "Of the messages that each sender sent during an outage the first is lost.", Subject: Server,
+		Name: "transport.resume-first-held-message-lost", Text: "Of the messages that each sender sent during an outage the first is lost.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-036"}, Plant: stateless(func(l *Link) {
 			heard := make(map[string]bool)
 			losing := afterResume(kind("peer.message").and(func(f *Frame) bool { return !heard[f.Text("from")] }), func(_ *Link, f *Frame) bool {
@@ -176,19 +176,35 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "resume.peer-cursor-ignored", Text: "A resume repeats what its cursor says has been received.", Subject: Server,
+		Name: "transport.resume-peer-cursor-ignored", Text: "A resume repeats what its cursor says has been received.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-037"}, Plant: resuming(func(resume map[string]json.RawMessage) { delete(resume, "peer_seq") }),
 	},
 	{
-		Name: "replay.begins-one-too-late", Text: "The first channel message behind a cursor is not delivered.", Subject: Server,
+		Name: "transport.replay-begins-one-too-late", Text: "The first channel message behind a cursor is not delivered.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-038", "RTM-TRANSPORT-041"}, Plant: stateless(losingFirstMessage),
 	},
 	{
-		Name: "replay.twice", Text: "Channel messages are delivered twice on resume.", Subject: Server,
+		Name: "transport.replay-twice", Text: "Channel messages are delivered twice on resume.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-038"}, Plant: afterResume(kind("channel.message"), twice),
 	},
 	{
-		Name: "replay.from-the-cursor-on", Text: "The channel message at the cursor is delivered again on resume.", Subject: Server,
+		Name: "transport.replay-out-of-order", Text: "Channel messages are delivered on resume out of order, every second one before the one that was sent first.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-038"}, Plant: stateless(func(l *Link) {
+			var held *Frame
+			swapping := afterResume(kind("channel.message"), func(_ *Link, f *Frame) bool {
+				if held == nil {
+					held = f.clone()
+					return false
+				}
+				older := held
+				held = nil
+				return behind(l, f, older)
+			})
+			swapping(l.Proxy)(l)
+		}),
+	},
+	{
+		Name: "transport.replay-from-the-cursor-on", Text: "The channel message at the cursor is delivered again on resume.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-038"}, Plant: resuming(func(resume map[string]json.RawMessage) {
 			var cursors []cursor
 			_ = json.Unmarshal(resume["channels"], &cursors)
@@ -199,21 +215,21 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "replay.more-than-announced", Text: "All channel messages of an outage are delivered, however many.", Subject: Server,
+		Name: "transport.replay-more-than-announced", Text: "All channel messages of an outage are delivered, however many.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-039"}, Plant: replaying(func(uid string, login *Frame, sent []sentMessage) []sentMessage {
 			sent = slices.DeleteFunc(sent, func(m sentMessage) bool { return m.from == uid })
 			return sent[:max(0, len(sent)-int(limitOf(login, "replay_messages")))]
 		}),
 	},
 	{
-		Name: "replay.older-than-announced", Text: "Channel messages are delivered behind a cursor however old they are.", Subject: Server,
+		Name: "transport.replay-older-than-announced", Text: "Channel messages are delivered behind a cursor however old they are.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-040"}, Plant: replaying(func(uid string, login *Frame, sent []sentMessage) []sentMessage {
 			age := time.Duration(limitOf(login, "replay_ms")) * time.Millisecond
 			return slices.DeleteFunc(sent, func(m sentMessage) bool { return m.from == uid || time.Since(m.at) <= age })
 		}),
 	},
 	{
-		Name: "replay.own-messages", Text: "A user's own channel messages are among those delivered on resume.", Subject: Server,
+		Name: "transport.replay-own-messages", Text: "A user's own channel messages are among those delivered on resume.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-052"}, Plant: replaying(func(uid string, _ *Frame, sent []sentMessage) []sentMessage {
 			return slices.DeleteFunc(sent, func(m sentMessage) bool { return m.from != uid })
 		}),

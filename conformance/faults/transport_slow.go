@@ -3,7 +3,7 @@ package faults
 // slowFaults are broken servers: clients that do not read.
 var slowFaults = []Fault{
 	{
-		Name: "slow.member-holds-up-its-channel", Text: "While one member does not read, the others get no channel messages.", Subject: Server,
+		Name: "transport.slow-member-holds-up-its-channel", Text: "While one member does not read, the others get no channel messages.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-073"}, Plant: stateless(func(l *Link) {
 			queueing(l, func(f *Frame) bool {
 				for _, other := range l.Proxy.Links() {
@@ -17,7 +17,7 @@ var slowFaults = []Fault{
 		}),
 	},
 	{
-		Name: "slow.messages-dropped", Text: "Channel messages for a client that reads too slowly are dropped, and it stays connected.", Subject: Server,
+		Name: "transport.slow-messages-dropped", Text: "Channel messages for a client that reads too slowly are dropped, and it stays connected.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-074"}, Plant: stateless(func(l *Link) {
 			queueing(l, func(f *Frame) bool {
 				if !f.Is("channel.message") || !l.slow() {
@@ -29,7 +29,7 @@ var slowFaults = []Fault{
 		}),
 	},
 	{
-		Name: "slow.closed-as-overload", Text: "A client that reads too slowly is closed as if the server were overloaded.", Subject: Server,
+		Name: "transport.slow-closed-as-overload", Text: "A client that reads too slowly is closed as if the server were overloaded.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-074"}, Plant: stateless(func(l *Link) {
 			queueing(l, func(f *Frame) bool {
 				if f.Is("channel.message") && l.slow() {
