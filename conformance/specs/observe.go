@@ -169,19 +169,32 @@ func clip(text string) string {
 	return fmt.Sprintf("%s… (%d bytes)", strings.ToValidUTF8(text[:shownBytes], ""), len(text))
 }
 
-// Kinds returns the kinds of the frames, for observing what came and in which order.
+// defined are the kinds of frames without id that a server may send.
+var defined = []string{
+	"login.kicked", "token.will_expire", "peer.message", "channel.message", "channel.member_joined", "channel.member_left",
+	"channel.member_count", "error",
+}
+
+// Known returns the frames without those that every reader must ignore: of an unknown kind and without id.
+func Known(frames []probe.Object) []probe.Object {
+	return slices.DeleteFunc(slices.Clone(frames), func(frame probe.Object) bool {
+		return frame.ID == 0 && !slices.Contains(defined, frame.Kind)
+	})
+}
+
+// Kinds returns the kinds of the frames that are [Known], for observing what came and in which order.
 func Kinds(frames []probe.Object) []string {
-	kinds := make([]string, len(frames))
-	for i, frame := range frames {
-		kinds[i] = frame.Kind
+	kinds := []string{}
+	for _, frame := range Known(frames) {
+		kinds = append(kinds, frame.Kind)
 	}
 	return kinds
 }
 
-// Texts returns the member "text" of those frames that have one, in order.
+// Texts returns the member "text" of those [Known] frames that have one, in order.
 func Texts(frames []probe.Object) []string {
 	texts := []string{}
-	for _, frame := range frames {
+	for _, frame := range Known(frames) {
 		if text, ok := frame.Text("text"); ok {
 			texts = append(texts, text)
 		}

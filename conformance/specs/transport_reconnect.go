@@ -2,6 +2,7 @@ package specs
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -21,26 +22,29 @@ func (a *Actor) dropped(ctx context.Context, witness *Actor, channel string) {
 }
 
 // lost cuts the user off and waits until the server knows. Until then it may write to the dead connection, and what
-// becomes of that is unknown; from then on a message to the user is answered with received false. The messages by which
-// the witness finds out may be among those that the user gets after a resume; see [sentBy].
-func (a *Actor) lost(ctx context.Context, witness *Actor) {
+// becomes of that is unknown; from then on a message to the user is answered with received false. It returns the texts by
+// which the witness found out; they may be among those that the user gets after a resume, see [sentBy], and a server that
+// bounds what it holds may hold nothing else.
+func (a *Actor) lost(ctx context.Context, witness *Actor) (sent []string) {
 	GinkgoHelper()
 	a.Cut()
 	// When the grace time is over the answer is the same, but for another reason.
 	waiting, cancel := bounded(ctx, min(a.env.Answer(), a.env.Limits.Duration("session_grace_ms")/2))
 	defer cancel()
 	for pause := 10; waiting.Err() == nil; pause *= 2 {
-		asked := witness.Start("peer.send", probe.F("to", a.UID), probe.F("text", "are you there?"))
+		sent = append(sent, fmt.Sprintf("are you there? %d", len(sent)+1))
+		asked := witness.Start("peer.send", probe.F("to", a.UID), probe.F("text", sent[len(sent)-1]))
 		// The pings are a pause in which the server can take note. It doubles, so that few messages pile up.
 		for range pause {
 			witness.Ping(ctx).OK()
 		}
 		known := probe.Kind("peer.send.ok").With("id", asked.id).With("received", false)
 		if slices.ContainsFunc(witness.Conn.Pending(), known.Match) {
-			return
+			return sent
 		}
 	}
 	missing(ctx, "a message to a user whose link is lost is answered with received false", context.Cause(waiting))
+	return nil
 }
 
 // sentBy returns the frames that come from this user.
@@ -233,14 +237,19 @@ func registerResume(env *Env) {
 
 func registerReplay(env *Env) {
 	It("delivers the peer messages of the outage", Verifies("RTM-TRANSPORT-036"), func(ctx SpecContext) {
-		alice, bob, carol := env.Login(ctx, "alice"), env.Login(ctx, "bob"), env.Login(ctx, "carol")
-		alice.lost(ctx, carol)
+		alice, bob := env.Login(ctx, "alice"), env.Login(ctx, "bob")
+		sent := append(alice.lost(ctx, bob), "one", "two")
 		bob.SendPeer(ctx, alice.UID, "one").OK()
 		bob.SendPeer(ctx, alice.UID, "two").OK()
 
 		back, _ := alice.Resume(ctx, 0)
 
-		Observe("what alice gets", Texts(sentBy(bob, back.Until(ctx, peerMessage("two"))))).Is([]string{"one", "two"})
+		bob.SendPeer(ctx, alice.UID, "welcome back").OK()
+		got := Texts(back.Until(ctx, peerMessage("welcome back")))
+		held := got[:len(got)-1]
+		// A server may bound what it holds, so the last ones may be missing.
+		Observe("what alice gets of the outage", held).IsAbout(fmt.Sprintf("is what bob sent, %s, or its beginning", show(sent)),
+			len(held) > 0 && len(held) <= len(sent) && slices.Equal(held, sent[:len(held)]))
 	})
 
 	It("does not repeat peer messages up to the cursor", Verifies("RTM-TRANSPORT-037"), func(ctx SpecContext) {
@@ -248,19 +257,18 @@ func registerReplay(env *Env) {
 		bob.Start("peer.send", probe.F("to", alice.UID), probe.F("text", "one"))
 		seq, _ := alice.Await(ctx, peerMessage("one")).Int("seq")
 		alice.lost(ctx, carol)
-		bob.SendPeer(ctx, alice.UID, "two").OK()
 
 		back, _ := alice.Resume(ctx, seq)
 
+		bob.SendPeer(ctx, alice.UID, "two").OK()
 		Observe("what alice gets", Texts(sentBy(bob, back.Until(ctx, peerMessage("two"))))).Is([]string{"two"})
 	})
 
 	It("takes acknowledgements like any other", Verifies("RTM-TRANSPORT-048"), func(ctx SpecContext) {
 		alice, bob := env.Login(ctx, "alice"), env.Login(ctx, "bob")
 		alice.lost(ctx, bob)
-		bob.SendPeer(ctx, alice.UID, "held").OK()
 		back, _ := alice.Resume(ctx, 0)
-		seq, _ := back.Await(ctx, peerMessage("held")).Int("seq")
+		seq, _ := back.Await(ctx, probe.Kind("peer.message")).Int("seq")
 
 		back.Ack(seq)
 
