@@ -207,6 +207,36 @@ var channelFaults = []Fault{
 		}),
 	},
 	{
+		Name: "channel.return-untold", Text: "Nobody is told that a member who left has joined again.", Subject: Server,
+		Breaks: []string{"RTM-CHANNEL-078"},
+		Plant: following(func(*roster) func(*Link, *Frame) bool {
+			left := make(map[string]bool)
+			return func(l *Link, f *Frame) bool {
+				switch key := f.Text("channel") + "\n" + f.Text("uid"); {
+				case f.Is("channel.member_left"):
+					left[key] = true
+				case f.Is("channel.member_joined") && left[key]:
+					l.Activate()
+					return false
+				}
+				return true
+			}
+		}),
+	},
+	{
+		Name: "channel.twice-after-return", Text: "One who has joined a channel again gets each of its messages twice.", Subject: Server,
+		Breaks: []string{"RTM-CHANNEL-078"},
+		Plant: following(func(r *roster) func(*Link, *Frame) bool {
+			return func(l *Link, f *Frame) bool {
+				if !f.Is("channel.message") || !r.was[place{l, f.Text("channel")}] {
+					return true
+				}
+				l.Activate()
+				return twice(l, f)
+			}
+		}),
+	},
+	{
 		Name: "channel.dropped-untold", Text: "Nobody is told that a user who was dropped has left.", Subject: Server,
 		Breaks: []string{"RTM-CHANNEL-049"},
 		Plant: followingDropped(func(_ *roster, dropped map[string]bool, _ *Link, f *Frame) bool {
