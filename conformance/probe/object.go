@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,7 +29,7 @@ type Object struct {
 }
 
 // Value returns a member, or nil when there is none. A dot descends into a nested object: Value("limits.channels").
-// Values are string, bool, int64 for whole numbers, float64 for others, []any, map[string]any, and [Null].
+// Values are string, bool, int64 for whole numbers, float64 for others, infinite for one beyond it, []any, map[string]any, and [Null].
 func (o Object) Value(path string) any {
 	var value any = o.members
 	for name := range strings.SplitSeq(path, ".") {
@@ -152,8 +150,9 @@ func encodeValue(value any) ([]byte, error) {
 }
 
 // Decode reads one frame from a server. It is strict: the frame must be valid UTF-8 and exactly one JSON object, without
-// duplicate names at any depth and nested at most 16 deep, with a string "kind" and, if there is an "id", a whole number
-// from 1 to 2^53-1. Unknown kinds and members are kept, since a server may add them.
+// duplicate names at any depth, with a string "kind" and, if there is an "id" that is not null, a whole number from 1 to
+// 2^53-1. Unknown kinds and members are kept, since a server may add them. Frames nested more than a thousand deep, which
+// no rule forbids, are refused for the probe's own sake.
 func Decode(raw []byte) (Object, error) {
 	object := Object{Raw: raw}
 	if !utf8.Valid(raw) {
@@ -179,7 +178,7 @@ func Decode(raw []byte) (Object, error) {
 	if object.Kind, ok = object.members["kind"].(string); !ok || object.Kind == "" {
 		return object, errors.New(`the frame has no string member "kind"`)
 	}
-	if slices.Contains(object.Names, "id") {
+	if object.Value("id") != nil && object.Value("id") != (Null{}) {
 		if object.ID, ok = object.Int("id"); !ok || object.ID < 1 || object.ID > 1<<53-1 {
 			return object, errors.New(`the member "id" is not a whole number from 1 to 2^53-1`)
 		}
@@ -187,7 +186,7 @@ func Decode(raw []byte) (Object, error) {
 	return object, nil
 }
 
-const decodeDepth = 16
+const decodeDepth = 1000
 
 func decodeMembers(decoder *json.Decoder, depth int) (map[string]any, []string, error) {
 	if depth > decodeDepth {
@@ -262,8 +261,8 @@ func decodeNumber(number json.Number) (any, error) {
 		return whole, nil
 	}
 	float, err := number.Float64()
-	if err != nil || math.IsInf(float, 0) {
-		return nil, fmt.Errorf("the number %s is out of range", number)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return nil, fmt.Errorf("the number %s cannot be read: %w", number, err)
 	}
 	return float, nil
 }

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -25,16 +26,27 @@ func TestDecodeKeepsMembersAndTheirOrder(t *testing.T) {
 }
 
 func TestDecodeRefusesWhatNoServerMaySend(t *testing.T) {
-	deep := strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17)
+	deep := strings.Repeat(`{"a":`, 1001) + "1" + strings.Repeat("}", 1001)
 	for _, text := range []string{
 		"", "x", "null", `"kind"`, `[{"kind":"a"}]`, `{"kind":"a"`, `{"kind":"a"}{}`, `{"kind":"a"} 1`, `{"kind":1}`, `{"kind":""}`, `{}`,
 		`{"Kind":"a"}`, `{"kind":"a","kind":"a"}`, `{"kind":"a","x":{"y":1,"y":2}}`, `{"kind":"a","x":[{"y":1,"y":2}]}`,
 		`{"kind":"a","id":0}`, `{"kind":"a","id":-1}`, `{"kind":"a","id":1.5}`, `{"kind":"a","id":"1"}`, `{"kind":"a","id":9007199254740992}`,
-		`{"kind":"a","id":null}`, `{"kind":"a","x":1e999}`, `{"kind":"a",}`, `{"kind":"a","x":01}`, "{\"kind\":\"\xc3\x28\"}",
-		`{"kind":"a","x":` + deep + `}`, `{"kind":"a","x":` + strings.Repeat("[", 17) + strings.Repeat("]", 17) + `}`,
+		`{"kind":"a",}`, `{"kind":"a","x":01}`, "{\"kind\":\"\xc3\x28\"}",
+		`{"kind":"a","x":` + deep + `}`, `{"kind":"a","x":` + strings.Repeat("[", 1001) + strings.Repeat("]", 1001) + `}`,
 	} {
 		if object, err := Decode([]byte(text)); err == nil {
 			t.Errorf("%q was decoded as %v", text, object.members)
+		}
+	}
+}
+
+func TestDecodeReadsWhatIsOddAndLegal(t *testing.T) {
+	for _, text := range []string{
+		`{"kind":"a","id":null}`, `{"kind":"a","x":1e999}`, `{"kind":"a","":0}`, " {\r\n\t\"\\u006bind\" : \"a\" } ",
+		`{"kind":"a","x":` + strings.Repeat(`[{"a":`, 100) + "1" + strings.Repeat("}]", 100) + `}`,
+	} {
+		if object, err := Decode([]byte(text)); err != nil || object.Kind != "a" || object.ID != 0 {
+			t.Errorf("%q was decoded as %v: %v", text, object.members, err)
 		}
 	}
 }
@@ -49,7 +61,9 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		var lenient map[string]any
-		if err := json.Unmarshal(raw, &lenient); err != nil {
+		decoder := json.NewDecoder(bytes.NewReader(raw))
+		decoder.UseNumber()
+		if err := decoder.Decode(&lenient); err != nil {
 			t.Fatalf("%q is not JSON for encoding/json: %v", raw, err)
 		}
 		if len(lenient) != len(object.Names) || lenient["kind"] != object.Kind {
