@@ -21,6 +21,9 @@ func TestChannelMessageReachesAllButItsSender(t *testing.T) {
 	if f := expect[*wire.ChannelMemberJoined](alice); f.UID != "bob" {
 		t.Fatalf("alice got %s", f.Append(nil))
 	}
+	if f := expect[*wire.ChannelMemberCount](alice); f.Count != 2 {
+		t.Fatalf("alice got %s", f.Append(nil))
+	}
 	bob.channelSend("lobby", "hello")
 	m := expect[*wire.ChannelMessage](alice)
 	if m.From != "bob" || m.Seq <= first.Seq || m.Message.Text != "hello" {
@@ -140,6 +143,19 @@ func TestMemberCountIsRateLimitedAndEndsRight(t *testing.T) {
 			if c != others[8] && (len(f) == 0 || f[len(f)-1].Count != 10) {
 				t.Fatalf("%s got %d counts", c.uid, len(f))
 			}
+		}
+	})
+}
+
+func TestTheCountOfAJoinKeepsNobodyElseWaiting(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testServer) {
+		alice := s.login("alice")
+		alice.join("lobby")
+		bob := s.login("bob")
+		bob.join("lobby")
+		// No time has passed: what alice was told with her join is no change.
+		if counts := of[*wire.ChannelMemberCount](alice.collect()); len(counts) != 1 || counts[0].Count != 2 {
+			t.Fatalf("alice got %d counts", len(counts))
 		}
 	})
 }

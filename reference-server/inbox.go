@@ -27,6 +27,7 @@ type inbox struct {
 	count   int
 	bytes   int
 	seq     uint64 // seq is that of the last message
+	sent    uint64 // sent is the seq of the last message that a connection was given
 	due     int    // due is how many letters from the head on have their answer
 }
 

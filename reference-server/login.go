@@ -118,11 +118,13 @@ func (c *conn) resume(f *wire.Login, grant token.Grant) bool {
 	ok := c.srv.loginOK(f.ID, s, true)
 	cursors := make(map[string]uint64, len(f.Resume.Channels))
 	for _, cursor := range f.Resume.Channels {
-		if s.channels[cursor.Channel] == nil {
-			ok.Missing = append(ok.Missing, cursor.Channel)
-			continue
+		if _, twice := cursors[cursor.Channel]; twice {
+			continue // the first one counts
 		}
 		cursors[cursor.Channel] = cursor.Seq
+		if s.channels[cursor.Channel] == nil {
+			ok.Missing = append(ok.Missing, cursor.Channel)
+		}
 	}
 	c.queue.lift()
 	defer c.queue.settle()

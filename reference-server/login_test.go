@@ -108,6 +108,7 @@ func TestNewestLoginWins(t *testing.T) {
 	bob.join("lobby")
 	old.join("lobby")
 	expect[*wire.ChannelMemberJoined](bob)
+	expect[*wire.ChannelMemberCount](bob)
 	fresh := s.login("alice")
 	if f := expect[*wire.LoginKicked](old); f.Reason != wire.KickRemoteLogin {
 		t.Fatalf("the old session got %s", f.Append(nil))

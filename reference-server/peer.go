@@ -64,7 +64,7 @@ func (s *session) acknowledge(u *burst, seq uint64) bool {
 func (s *session) settle(u *burst, seq uint64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if seq > s.inbox.seq {
+	if seq > s.inbox.sent {
 		return false
 	}
 	u.receipts = s.inbox.acknowledge(seq, u.receipts[:0])
@@ -79,11 +79,12 @@ func (s *session) refuse(u *burst) {
 	u.answer()
 }
 
-// delivered returns the seq of the last peer message of the session.
+// delivered returns the seq of the last peer message that a connection was given: only
+// such a one can have been received.
 func (s *session) delivered() uint64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.inbox.seq
+	return s.inbox.sent
 }
 
 // answer sends the receipts that the burst has collected. No lock is held.

@@ -155,6 +155,69 @@ func TestChannelMessagesOfTheOutageAreReplayedOnceAndInOrder(t *testing.T) {
 	})
 }
 
+func TestOfTwoCursorsForOneChannelTheFirstCounts(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testServer) {
+		alice, bob := s.login("alice"), s.login("bob")
+		at := alice.join("lobby").Seq
+		bob.join("lobby")
+		alice.collect()
+		alice.drop()
+		bob.collect()
+		bob.channelSend("lobby", "one")
+		bob.channelSend("lobby", "two")
+		back := s.resume(alice, 0, wire.Cursor{Channel: "lobby", Seq: at + 1}, wire.Cursor{Channel: "lobby", Seq: at},
+			wire.Cursor{Channel: "other", Seq: 1}, wire.Cursor{Channel: "other", Seq: 2}, wire.Cursor{Channel: "é", Seq: 1})
+		if !slices.Equal(back.ok.Missing, []string{"other", "é"}) {
+			t.Errorf("missing %v", back.ok.Missing)
+		}
+		if got := of[*wire.ChannelMessage](back.collect()); len(got) != 1 || got[0].Message.Text != "two" {
+			t.Errorf("%d messages were replayed", len(got))
+		}
+	})
+}
+
+func TestOwnMessagesAreAmongTheLastOnesAndAreNotReplayed(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testServer) {
+		alice, bob := s.login("alice"), s.login("bob")
+		at := alice.join("lobby").Seq
+		bob.join("lobby")
+		bob.channelSend("lobby", "one")
+		bob.channelSend("lobby", "two")
+		for range 31 {
+			alice.collect()
+			alice.channelSend("lobby", "own")
+		}
+		alice.drop()
+		back := s.resume(alice, 0, wire.Cursor{Channel: "lobby", Seq: at})
+		if got := of[*wire.ChannelMessage](back.collect()); len(got) != 1 || got[0].Message.Text != "two" {
+			t.Fatalf("%d messages were replayed", len(got))
+		}
+	})
+}
+
+func TestAMessageThatWasOnlyHeldCannotBeAcknowledged(t *testing.T) {
+	bubble(t, func(t *testing.T, s *testServer) {
+		alice, bob := s.login("alice"), s.login("bob")
+		first := bob.peerSend("alice", "one")
+		expect[*wire.PeerMessage](alice)
+		alice.drop()
+		stay(time.Second, bob)
+		bob.receipt(bob.peerSend("alice", "two"), false)
+
+		ahead := s.connect()
+		ahead.send(&wire.Login{ID: 9, AppID: testApp, UID: "alice", Resume: &wire.Resume{Session: alice.ok.Session, PeerSeq: 2}})
+		ahead.closedWith(wire.CloseBadFrame)
+
+		back := s.resume(alice, 1)
+		bob.receipt(first, true)
+		if m := expect[*wire.PeerMessage](back); m.Seq != 2 || m.Message.Text != "two" {
+			t.Fatalf("alice got %s", m.Append(nil))
+		}
+		back.send(&wire.PeerAck{Seq: 2})
+		back.quiet()
+	})
+}
+
 func TestResumeMayBringMoreThanAQueueHolds(t *testing.T) {
 	bubble(t, func(t *testing.T, s *testServer) {
 		alice, bob := s.login("alice"), s.login("bob")

@@ -102,6 +102,7 @@ func (s *session) Deliver(b *engine.Batch, m engine.Peer) engine.Fate {
 	}
 	if !s.opening {
 		b.Put(&s.conn.queue, frame)
+		s.inbox.sent = s.inbox.seq
 	}
 	return engine.Pending
 }
@@ -136,6 +137,7 @@ func (s *session) attach(c *conn, ok *wire.LoginOK) {
 	for i := range s.inbox.count {
 		b.Put(&c.queue, s.inbox.at(i).frame.bytes)
 	}
+	s.inbox.sent = s.inbox.seq
 	s.conn, s.opening = c, false
 }
 

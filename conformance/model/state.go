@@ -292,18 +292,17 @@ func (s *state) tell(told message, to string) outcome {
 	return outcome{answer: "not received"}
 }
 
-// replay owes a user what others sent to a channel behind the user's cursor: the last messages, as many as announced. What
-// was sent before the channel ended and began again may be forgotten.
+// replay owes a user what others sent to a channel behind the user's cursor, out of its last messages, as many as announced.
+// What was sent before the channel ended and began again may be forgotten.
 func (s *state) replay(name, channel string, done *outcome) {
 	user, room := s.user(name), s.room(channel)
 	var missed []message
-	for i := user.seen[channel]; i < len(room.log); i++ {
+	for i := max(user.seen[channel], len(room.log)-s.limits.ReplayMessages); i < len(room.log); i++ {
 		if room.log[i].from != name {
 			missed = append(missed, room.log[i])
 			user.seen[channel] = i + 1
 		}
 	}
-	missed = missed[max(0, len(missed)-s.limits.ReplayMessages):]
 	for _, message := range missed {
 		done.owe(name, message.step, message.in(channel), message.era != room.era || slices.Contains(message.doubt, name))
 		if done.missed == 0 || message.step < done.missed {

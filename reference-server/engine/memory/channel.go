@@ -21,7 +21,7 @@ type channel struct {
 	ring    ring
 	dead    bool // dead: no longer in the directory; open a new one
 
-	counted   time.Time   // counted: when member_count last went out
+	counted   time.Time   // counted: when member_count last went out to others than who joined or resumed
 	countTick *time.Timer // countTick sends the trailing member_count
 	countDue  bool
 	emptyTick *time.Timer // emptyTick ends a channel that became empty
@@ -199,13 +199,12 @@ func (ch *channel) countChanged(b *engine.Batch) {
 
 // putCount puts the count to every member that was last told another one.
 func (ch *channel) putCount(b *engine.Batch, now time.Time) {
-	ch.counted = now
 	count := len(ch.members)
 	var frame []byte
 	for i := range ch.members {
 		if p := &ch.members[i]; p.told != count {
 			if frame == nil {
-				frame = ch.countFrame()
+				ch.counted, frame = now, ch.countFrame()
 			}
 			p.told = count
 			b.Put(p.out, frame)
