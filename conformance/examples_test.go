@@ -31,7 +31,7 @@ var examples = []example{
 		language: "javascript", adapter: "examples/javascript-client/adapter.mjs",
 		runs:  [][]string{{"node"}, {"node", "--experimental-websocket"}},
 		has:   []string{"-e", "process.exit(parseInt(process.versions.node) < 20 || typeof WebSocket === 'undefined' ? 1 : 0)"},
-		needs: "Node 20 or later",
+		needs: "Node 20.10 or later",
 	},
 	{
 		language: "python", adapter: "examples/python-client/adapter.py",

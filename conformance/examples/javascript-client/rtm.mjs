@@ -1,4 +1,4 @@
-// A small RTM client for Node 20 or later, written from PROTOCOL.md alone and without any package. It is an example to
+// A small RTM client for Node 20.10 or later, written from PROTOCOL.md alone and without any package. It is an example to
 // read and to judge, not a product; README.md says what it leaves out.
 
 import { EventEmitter, once } from 'node:events';
