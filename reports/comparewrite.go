@@ -46,7 +46,7 @@ func (c *Comparison) Text() []byte {
 		fmt.Fprintf(&b, "\n%s\n", c.verdictSentence())
 	}
 	for _, v := range c.Verdicts {
-		fmt.Fprintf(&b, "  %s %s  %s -> %s  %s\n", worseSign(v.Worse()), v.ID, firstOf(string(v.Base), "absent"), firstOf(string(v.Head), "absent"), v.Text)
+		fmt.Fprintf(&b, "  %s %s  %s -> %s  %s\n", worseSign(v.Worse()), v.ID, firstOf(string(v.Base), "absent"), v.head(), v.Text)
 	}
 	for _, r := range c.Runs {
 		fmt.Fprintf(&b, "\n%s\n", r.Name)
@@ -75,7 +75,7 @@ func (c *Comparison) Markdown() []byte {
 		b.WriteString("\n| | Requirement | Base | Head | |\n|---|---|---|---|---|\n")
 	}
 	for _, v := range c.Verdicts {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", worseSign(v.Worse()), md(v.ID), md(firstOf(string(v.Base), "absent")), md(firstOf(string(v.Head), "absent")), md(v.Text))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", worseSign(v.Worse()), md(v.ID), md(firstOf(string(v.Base), "absent")), md(v.head()), md(v.Text))
 	}
 	for _, r := range c.Runs {
 		fmt.Fprintf(&b, "\n## Load: %s\n\n| Metric | | Base | Head | Change | |\n|---|---|--:|--:|--:|---|\n", md(r.Name))
@@ -116,6 +116,14 @@ func (c *Comparison) verdictSentence() string {
 		}
 	}
 	return fmt.Sprintf("%s changed, %d for the worse.", plural(int64(len(c.Verdicts)), "verdict", "verdicts"), worse)
+}
+
+// head is the verdict of the head in words.
+func (v VerdictChange) head() string {
+	if v.Provisional {
+		return string(v.Head) + " (provisional)"
+	}
+	return firstOf(string(v.Head), "absent")
 }
 
 func (r RunChange) ledgerSentence() string {
