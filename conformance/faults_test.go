@@ -15,7 +15,7 @@ import (
 func broken(server string, fault faults.Fault) Config {
 	cfg := pair(server)
 	cfg.Subjects = []string{fault.Subject}
-	cfg.Only = fault.Breaks
+	cfg.Only, cfg.Claims = fault.Breaks, fault.Claims
 	cfg.Slow, cfg.SlowFactor = true, 0.1
 	cfg.planted = plantFault(fault)
 	return cfg

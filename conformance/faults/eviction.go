@@ -157,6 +157,25 @@ var evictionFaults = []Fault{
 		},
 	},
 	{
+		Name: "eviction.third-session-hears-twice", Text: "From the third session of a user on, every peer message is delivered twice.", Subject: Server,
+		Breaks: []string{"RTM-LOGIN-069"},
+		Plant: func(*Proxy) func(*Link) {
+			sessions := make(map[string]int)
+			return func(l *Link) {
+				l.OnServer = func(f *Frame) bool {
+					switch {
+					case f.Is("login.ok") && !f.Bool("resumed"):
+						sessions[l.UID]++
+					case f.Is("peer.message") && sessions[l.UID] > 2:
+						l.Activate()
+						return twice(l, f)
+					}
+					return true
+				}
+			}
+		},
+	},
+	{
 		Name: "eviction.ends-the-user-late", Subject: Server,
 		Text:   "An evicted connection that ends without having answered its close frame ends the session that replaced it.",
 		Breaks: []string{"RTM-LOGIN-035"},
