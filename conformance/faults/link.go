@@ -107,7 +107,7 @@ func (l *Link) enqueue(way Way, f *Frame) {
 	q := &l.queues[index(way)]
 	if !q.closing {
 		q.pending = append(q.pending, f.bytes(way)...)
-		l.Proxy.written[l] = true
+		l.Proxy.written[writing{l, way}] = true
 	}
 }
 
@@ -118,12 +118,7 @@ func index(way Way) int {
 	return 0
 }
 
-// flush writes what hooks have left, both ways.
-func (l *Link) flush() {
-	_ = l.write(ToServer)
-	_ = l.write(ToClient)
-}
-
+// write writes what hooks have left one way.
 func (l *Link) write(way Way) error {
 	q := &l.queues[index(way)]
 	q.mu.Lock()
@@ -169,7 +164,7 @@ func (l *Link) handshake(fromClient, fromServer *bufio.Reader) bool {
 	}
 	request.Host = l.Proxy.target.Host
 	if l.OnRequest != nil {
-		l.Proxy.hook(l, func() { l.OnRequest(request) })
+		l.Proxy.hook(l, ToServer, func() { l.OnRequest(request) })
 	}
 	if err := request.Write(server); err != nil {
 		return false
@@ -179,7 +174,7 @@ func (l *Link) handshake(fromClient, fromServer *bufio.Reader) bool {
 		return false
 	}
 	if l.OnResponse != nil {
-		l.Proxy.hook(l, func() { l.OnResponse(response) })
+		l.Proxy.hook(l, ToClient, func() { l.OnResponse(response) })
 	}
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		response.Close = true
@@ -203,7 +198,7 @@ func (l *Link) pump(way Way, from *bufio.Reader) {
 			return
 		}
 		pass := true
-		l.Proxy.hook(l, func() {
+		l.Proxy.hook(l, way, func() {
 			l.learn(way, f)
 			if hook := l.hookOf(way); hook != nil {
 				pass = hook(f)
@@ -248,7 +243,7 @@ func (l *Link) learn(way Way, f *Frame) {
 // ended passes the end of one side on to the other: what came of a frame, and then an end like the one that was seen.
 func (l *Link) ended(way Way, partial []byte, err error) {
 	pass := true
-	l.Proxy.hook(l, func() {
+	l.Proxy.hook(l, way, func() {
 		gone := l.OnClientGone
 		if way == ToClient {
 			gone = l.OnServerGone
@@ -259,7 +254,7 @@ func (l *Link) ended(way Way, partial []byte, err error) {
 		q := &l.queues[index(way)]
 		if pass && !q.closing {
 			q.pending = append(q.pending, partial...)
-			l.Proxy.written[l] = true
+			l.Proxy.written[writing{l, way}] = true
 		}
 	})
 	if !pass {

@@ -28,8 +28,8 @@ type Proxy struct {
 	conns  map[net.Conn]bool
 	timers map[*time.Timer]bool
 	closed bool
-	// written are the links on which hooks have left something to be written.
-	written map[*Link]bool
+	// written are the ways on which hooks have left something to be written.
+	written map[writing]bool
 }
 
 // NewProxy starts a proxy in front of the server at a ws or wss URL, with a defect or an oddity planted in it; a nil plant
@@ -45,7 +45,7 @@ func NewProxy(server string, config *tls.Config, plant Plant, counter *Counter) 
 	}
 	p := &Proxy{
 		Counter: counter, target: target, tls: config, listener: listener,
-		plant: func(*Link) {}, conns: make(map[net.Conn]bool), timers: make(map[*time.Timer]bool), written: make(map[*Link]bool),
+		plant: func(*Link) {}, conns: make(map[net.Conn]bool), timers: make(map[*time.Timer]bool), written: make(map[writing]bool),
 	}
 	if plant != nil {
 		p.plant = plant(p)
@@ -143,25 +143,34 @@ func (p *Proxy) dial() (net.Conn, error) {
 	return tls.DialWithDialer(dialer, "tcp", host, config)
 }
 
-// hook runs one hook of a link and writes what it has left: on its own link at once, on others without waiting for them.
-func (p *Proxy) hook(own *Link, do func()) {
+// hook runs one hook of a link and writes what it has left: the way that the hook was about at once, everything else
+// without waiting for it. A client that does not read must still be heard.
+func (p *Proxy) hook(own *Link, way Way, do func()) {
 	p.mu.Lock()
 	do()
 	written := p.takeWritten()
 	p.mu.Unlock()
-	for _, l := range written {
-		if l == own {
-			l.flush()
-		} else {
-			p.workers.Go(l.flush)
+	for _, w := range written {
+		if w.link == own && w.way == way {
+			continue
 		}
+		p.workers.Go(func() { _ = w.link.write(w.way) })
+	}
+	if slices.Contains(written, writing{own, way}) {
+		_ = own.write(way)
 	}
 }
 
-func (p *Proxy) takeWritten() []*Link {
-	links := slices.Collect(maps.Keys(p.written))
+// writing is a way of a link on which something is to be written.
+type writing struct {
+	link *Link
+	way  Way
+}
+
+func (p *Proxy) takeWritten() []writing {
+	ways := slices.Collect(maps.Keys(p.written))
 	clear(p.written)
-	return links
+	return ways
 }
 
 func (p *Proxy) after(d time.Duration, do func()) {
@@ -172,7 +181,7 @@ func (p *Proxy) after(d time.Duration, do func()) {
 	var timer *time.Timer
 	timer = time.AfterFunc(d, func() {
 		defer p.workers.Done()
-		p.hook(nil, func() {
+		p.hook(nil, ToClient, func() {
 			delete(p.timers, timer)
 			if !p.closed {
 				do()

@@ -43,7 +43,7 @@ var slowFaults = []Fault{
 }
 
 // slowBytes are how many bytes wait for a client when the faults call it slow: more than wait for a moment behind a burst.
-const slowBytes = 2 << 20
+const slowBytes = 1 << 20
 
 // slow tells whether the client reads too slowly for what is sent to it.
 func (l *Link) slow() bool { return len(l.queues[index(ToClient)].pending) > slowBytes }

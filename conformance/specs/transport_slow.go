@@ -53,11 +53,11 @@ func registerSlowReaders(env *Env) {
 const (
 	// floodBytes are more than the sockets on the way take up for a reader that has stopped: on Linux up to 4 MiB by
 	// default. What a server keeps on top is its own affair.
-	floodBytes = 8 << 20
+	floodBytes = 13 << 19
 	// floodMessages bounds a flood of small messages.
 	floodMessages = 2000
 	// floodBatch is how many messages are under way at once: few, because a flood must not outrun those who read.
-	floodBatch = 8
+	floodBatch = 4
 	// digits is how long the number is that each message of a flood begins with.
 	digits = 4
 )
