@@ -1,0 +1,111 @@
+package conformance
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// pythonServer is the example of a server, from the page of the protocol alone.
+var pythonServer = filepath.Join("examples", "python-server")
+
+// pythonWithWebsockets returns a Python that can run the example, or skips the test where there is none, unless the
+// environment demands that nothing be skipped.
+func pythonWithWebsockets(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{"python3", "/usr/bin/python3"} {
+		if exec.Command(python, "-c", "import sys, websockets; sys.exit(sys.version_info < (3, 9))").Run() == nil {
+			return python
+		}
+	}
+	const needs = "Python 3.9 or later with websockets (Debian's python3-websockets)"
+	if os.Getenv("RTMKIT_REQUIRE_ALL") != "" {
+		t.Fatalf("%s is missing, and RTMKIT_REQUIRE_ALL is set", needs)
+	}
+	t.Skipf("%s is not installed", needs)
+	return ""
+}
+
+// startExample starts the example with the limits that its flags name and returns its URL.
+func startExample(t *testing.T, flags ...string) string {
+	t.Helper()
+	log := new(bytes.Buffer)
+	server := exec.Command(pythonWithWebsockets(t), slices.Concat([]string{"-B", filepath.Join(pythonServer, "server.py")}, flags)...)
+	server.Stderr = log
+	stdout, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Process.Signal(syscall.SIGTERM); err != nil {
+			_ = server.Process.Kill()
+		}
+		if err := server.Wait(); err != nil {
+			t.Errorf("the server ended with %v: %s", err, log)
+		}
+		if t.Failed() {
+			t.Logf("the server's log:\n%s", log)
+		}
+	})
+	var said struct{ Ready string }
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err == nil {
+		err = json.Unmarshal(line, &said)
+	}
+	if err != nil || said.Ready == "" {
+		t.Fatalf("the server did not say that it is ready: %q, %v", line, err)
+	}
+	return said.Ready
+}
+
+func TestTheExampleServerKeepsEveryRequirementOfTheProfilesThatItClaims(t *testing.T) {
+	limits := shortLimits()
+	var flags []string
+	for name, value := range map[string]int64{
+		"members": int64(limits.Members), "replay-messages": int64(limits.ReplayMessages), "replay-ms": limits.ReplayMS,
+		"session-grace-ms": limits.SessionGraceMS, "reconnect-threshold-ms": limits.ReconnectThresholdMS,
+		"ack-timeout-ms": limits.AckTimeoutMS, "ping-interval-ms": limits.PingIntervalMS, "silence-ms": limits.SilenceMS,
+		"login-timeout-ms": limits.LoginTimeoutMS, "count-interval-ms": limits.CountIntervalMS,
+		"count-interval-large-ms": limits.CountIntervalLargeMS,
+	} {
+		flags = append(flags, fmt.Sprintf("--%s=%d", name, value))
+	}
+	claims := []string{"core", "channels", "limits", "members", "order", "apps", "reconnect", "transport", "hostile"}
+
+	result := judged(t, Config{
+		Server: startExample(t, flags...), AppID: testApp, OtherAppID: strings.Repeat("0a", 16), Profiles: claims,
+	})
+
+	for _, profile := range result.Profiles {
+		if slices.Contains(claims, profile.Name) && profile.Verdict != reports.Conformant {
+			t.Errorf("the profile %s is %s", profile.Name, profile.Verdict)
+		}
+	}
+	if code := ExitCode(result, nil); code != ExitConformant {
+		t.Errorf("the exit code is %d", code)
+	}
+	if t.Failed() {
+		report(t, result)
+	}
+}
+
+func TestTheCodecOfTheExampleServerReadsTheGoldenVectors(t *testing.T) {
+	tests := exec.Command(pythonWithWebsockets(t), "-B", "-m", "unittest")
+	tests.Dir = pythonServer
+	if text, err := tests.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
