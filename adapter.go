@@ -9,9 +9,11 @@ import (
 )
 
 type adapterCommand struct {
-	Check  adapterCheckCommand  `cmd:"" help:"Lead an adapter through one session and show every line."`
-	Go     adapterGoCommand     `cmd:"" help:"Be the adapter of our own SDK, on standard input and output."`
-	Schema adapterSchemaCommand `cmd:"" help:"Print the JSON Schema of a line of the adapter protocol."`
+	Check    adapterCheckCommand    `cmd:"" help:"Lead an adapter through one session and show every line."`
+	Go       adapterGoCommand       `cmd:"" help:"Be the adapter of our own SDK, on standard input and output."`
+	Schema   adapterSchemaCommand   `cmd:"" help:"Print the JSON Schema of a line of the adapter protocol."`
+	Skeleton adapterSkeletonCommand `cmd:"" help:"Print a program to start an adapter from."`
+	Useless  adapterUselessCommand  `cmd:"" hidden:"" help:"Be an adapter that cannot be judged, for the selftest."`
 }
 
 type adapterSchemaCommand struct{}

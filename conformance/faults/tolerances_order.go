@@ -222,5 +222,5 @@ var orderTolerances = []Tolerance{
 // endClient ends the client's connection behind everything that it was sent.
 func (l *Link) endClient() {
 	l.queues[index(ToClient)].closing = true
-	l.Proxy.written[l] = true
+	l.Proxy.written[writing{l, ToClient}] = true
 }
