@@ -187,7 +187,7 @@ func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env, ids [
 		}
 	}()
 
-	specs.Register(env)
+	specs.Register(env, ids...)
 	suite, reporter := configuration(cfg.Seed, ids)
 	ran := 0
 	ginkgo.ReportAfterEach(func(report ginkgo.SpecReport) {

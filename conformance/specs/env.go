@@ -73,16 +73,19 @@ type spec struct {
 // running is the spec that runs now. Ginkgo runs one spec at a time in a process, and so does this package.
 var running atomic.Pointer[spec]
 
-// Register adds all specs to the Ginkgo tree that is being built.
-func Register(env *Env) {
+// Register adds all specs to the Ginkgo tree that is being built. With ids, it may leave out specs of other requirements:
+// a tree takes longer to build than most specs to run.
+func Register(env *Env, ids ...string) {
 	seed := make([]byte, 3)
 	_, _ = rand.Read(seed)
 	env.run = hex.EncodeToString(seed)
 	ginkgo.Describe("RTM", func() {
 		ginkgo.BeforeEach(env.begin)
 		ginkgo.AfterEach(env.end)
-		for _, register := range registrations {
-			register(env)
+		for i, register := range registrations {
+			if registered[i].matter(ids) {
+				registered[i].note(func() { register(env) })
+			}
 		}
 	})
 }

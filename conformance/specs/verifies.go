@@ -15,6 +15,9 @@ import (
 //
 // Misuse panics while the tree is built: an id that the catalogue does not have, or a requirement that is undecided.
 func Verifies(ids ...string) []any {
+	verifying.Lock()
+	verifying.ids = append(verifying.ids, ids...)
+	verifying.Unlock()
 	requirements := catalogue.Embedded()
 	labels := make(ginkgo.Labels, 0, len(ids)+4)
 	depth := len(requirements.Requirements)
