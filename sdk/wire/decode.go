@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -115,7 +116,7 @@ func readObject(dec *jsontext.Decoder, into object) error {
 		name := token.String()
 		place := into.field(name)
 		if place == nil {
-			if lower := strings.ToLower(name); lower != name && into.field(lower) != nil {
+			if lower := folded(name); lower != name && into.field(lower) != nil {
 				return badFrame("the member name at byte %d must be %q, in this case", dec.InputOffset(), lower)
 			}
 			if err := dec.SkipValue(); err != nil {
@@ -136,63 +137,106 @@ func readObject(dec *jsontext.Decoder, into object) error {
 	return nil
 }
 
+// folded returns name with its letters as they stand in the names of this protocol: in
+// lower case. Besides the capitals, Unicode folds two characters to a letter of ASCII.
+func folded(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		case r == 'ſ':
+			return 's'
+		case r == '\u212a': // the Kelvin sign
+			return 'k'
+		}
+		return r
+	}, name)
+}
+
 func readMember(dec *jsontext.Decoder, name string, place any) error {
+	if dec.PeekKind() == 'n' {
+		return dec.SkipValue() // an absent member
+	}
 	switch place := place.(type) {
 	case object:
 		return readObject(dec, place)
 	case **Resume:
-		if dec.PeekKind() == 'n' {
-			return dec.SkipValue()
-		}
 		*place = new(Resume)
 		return readObject(dec, *place)
 	case *[]Cursor:
-		return readCursors(dec, place)
+		return readList(dec, name, place, func(c *Cursor) error { return readObject(dec, c) })
+	case *[]Rate:
+		return readList(dec, name, place, func(r *Rate) error { return readObject(dec, r) })
+	case *[]string:
+		return readList(dec, name, place, func(s *string) error { return readValue(dec, name, '"', s) })
+	case *[]int:
+		return readList(dec, name, place, func(n *int) error { return readInteger(dec, name, n) })
+	case *string:
+		return readValue(dec, name, '"', place)
 	case func(string):
-		if dec.PeekKind() == 'n' {
-			return dec.SkipValue()
-		}
 		var s string
-		if err := readValue(dec, name, &s); err != nil {
+		if err := readValue(dec, name, '"', &s); err != nil {
 			return err
 		}
 		place(s)
 		return nil
+	case *uint64:
+		if err := readInteger(dec, name, place); err != nil {
+			return err
+		}
+		if name == "id" && *place == 0 {
+			return badFrame("the member id is 0; it is from 1 to %d", uint64(MaxID))
+		}
+		return nil
+	case *int64:
+		return readInteger(dec, name, place)
+	case *int:
+		return readInteger(dec, name, place)
 	}
-	if err := readValue(dec, name, place); err != nil {
-		return err
-	}
-	if id, ok := place.(*uint64); ok && *id > MaxID {
-		return badFrame("the member %s is over %d", name, uint64(MaxID))
-	}
-	return nil
+	return readValue(dec, name, 0, place)
 }
 
-func readValue(dec *jsontext.Decoder, name string, place any) error {
+// readValue reads a value, which must begin with kind unless that is 0. What is null
+// here stands in a list, where nothing is absent.
+func readValue(dec *jsontext.Decoder, name string, kind jsontext.Kind, place any) error {
+	if got := dec.PeekKind(); kind != 0 && got != kind && got != 0 {
+		return badFrame("the member %s has a value of the wrong type, at byte %d", name, dec.InputOffset())
+	}
 	err := json.UnmarshalDecode(dec, place)
-	var kind *json.SemanticError
-	if errors.As(err, &kind) {
-		return badFrame("the member %s has a value of the wrong type, at byte %d", name, kind.ByteOffset)
+	var wrong *json.SemanticError
+	if errors.As(err, &wrong) {
+		return badFrame("the member %s has a value of the wrong type, at byte %d", name, wrong.ByteOffset)
 	}
 	return err
 }
 
-func readCursors(dec *jsontext.Decoder, place *[]Cursor) error {
-	if dec.PeekKind() == 'n' {
-		return dec.SkipValue()
+// readInteger reads an integer in digits only, up to [MaxID].
+func readInteger[T int | int64 | uint64](dec *jsontext.Decoder, name string, place *T) error {
+	var digits jsontext.Value
+	if err := readValue(dec, name, '0', &digits); err != nil {
+		return err
 	}
-	if dec.PeekKind() != '[' {
-		return badFrame("the member channels has a value of the wrong type, at byte %d", dec.InputOffset())
+	n, err := strconv.ParseUint(string(digits), 10, 64)
+	if err != nil || n > MaxID || uint64(T(n)) != n || T(n) < 0 {
+		return badFrame("the member %s is not an integer of digits only, up to %d", name, uint64(MaxID))
+	}
+	*place = T(n)
+	return nil
+}
+
+func readList[T any](dec *jsontext.Decoder, name string, place *[]T, read func(*T) error) error {
+	if kind := dec.PeekKind(); kind != '[' && kind != 0 {
+		return badFrame("the member %s has a value of the wrong type, at byte %d", name, dec.InputOffset())
 	}
 	if _, err := dec.ReadToken(); err != nil {
 		return err
 	}
 	for dec.PeekKind() != ']' {
-		var c Cursor
-		if err := readObject(dec, &c); err != nil {
+		var element T
+		if err := read(&element); err != nil {
 			return err
 		}
-		*place = append(*place, c)
+		*place = append(*place, element)
 	}
 	_, err := dec.ReadToken()
 	return err

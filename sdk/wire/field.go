@@ -263,3 +263,67 @@ func (f *TokenWillExpire) field(name string) any {
 	}
 	return nil
 }
+
+func (s *Server) field(name string) any {
+	switch name {
+	case "name":
+		return &s.Name
+	case "version":
+		return &s.Version
+	}
+	return nil
+}
+
+func (l *Limits) field(name string) any {
+	switch name {
+	case "channels":
+		return &l.Channels
+	case "message_bytes":
+		return &l.MessageBytes
+	case "id_bytes":
+		return &l.IDBytes
+	case "frame_bytes":
+		return &l.FrameBytes
+	case "members":
+		return &l.Members
+	case "count_channels":
+		return &l.CountChannels
+	case "replay_messages":
+		return &l.ReplayMessages
+	case "replay_ms":
+		return &l.ReplayMS
+	case "session_grace_ms":
+		return &l.SessionGraceMS
+	case "reconnect_threshold_ms":
+		return &l.ReconnectThresholdMS
+	case "ack_timeout_ms":
+		return &l.AckTimeoutMS
+	case "ping_interval_ms":
+		return &l.PingIntervalMS
+	case "silence_ms":
+		return &l.SilenceMS
+	case "login_timeout_ms":
+		return &l.LoginTimeoutMS
+	case "token_notice_ms":
+		return &l.TokenNoticeMS
+	case "count_interval_ms":
+		return &l.CountIntervalMS
+	case "count_interval_large_ms":
+		return &l.CountIntervalLargeMS
+	case "calls":
+		return &l.Calls
+	}
+	return nil
+}
+
+func (r *Rate) field(name string) any {
+	switch name {
+	case "call":
+		return (*string)(&r.Call)
+	case "count":
+		return &r.Count
+	case "window_ms":
+		return &r.WindowMS
+	}
+	return nil
+}
