@@ -94,7 +94,7 @@ var contentTolerances = []Tolerance{
 					f.Set(name, object)
 				}
 			}
-			f.Set("novelty", json.RawMessage(`{"kind":"login.kicked","id":1,"text":[null,true,"",-1.5e-7,1e999,`+strings.Repeat("[{\"a\":", 50)+"1"+strings.Repeat("}]", 50)+`]}`))
+			f.Set("novelty", json.RawMessage(`{"kind":"login.kicked","id":1,"text":[null,true,"",-1.5e-7,1e999,`+strings.Repeat("[{\"a\":", 14)+"1"+strings.Repeat("}]", 14)+`]}`))
 			f.Set("", -1)
 			return true
 		}),
@@ -155,6 +155,18 @@ var contentTolerances = []Tolerance{
 
 // frameTolerances are about WebSocket frames.
 var frameTolerances = []Tolerance{
+	{
+		Name: "odd-close-reasons", Text: "The reason of a close frame is empty or another text than the name of its code (close-codes).", Subject: Server,
+		Plant: fromServer(func(f *Frame) bool { return f.Opcode == OpClose && len(f.Payload) >= 2 }, func(_ *Link, f *Frame) bool {
+			code, _ := f.CloseCode()
+			reason := ""
+			if code%2 == 0 {
+				reason = "Auf Wiedersehen, 再见"
+			}
+			f.SetClose(code, reason)
+			return true
+		}),
+	},
 	{
 		Name: "breaches-cut", Text: "A breach of RFC 6455 is answered with a reset instead of 1002 (close-codes).", Subject: Server,
 		Plant: stateless(func(l *Link) {

@@ -126,59 +126,6 @@ var orderTolerances = []Tolerance{
 		},
 	},
 	{
-		Name: "late-counts", Text: "The count that a member gets on joining begins the interval; later ones wait for its end (member-count).",
-		Subject: Server,
-		Plant: following(func(r *roster) func(*Link, *Frame) bool {
-			last, known, waiting := make(map[place]time.Time), make(map[place]int64), make(map[place]*Frame)
-			tell := func(at place, f *Frame) {
-				last[at], known[at] = time.Now(), f.Int("count")
-				at.link.Send(ToClient, f)
-			}
-			forget := func(at place) {
-				delete(last, at)
-				delete(known, at)
-				delete(waiting, at)
-			}
-			return func(l *Link, f *Frame) bool {
-				at, asked := place{l, f.Text("channel")}, l.Asked(f)
-				switch {
-				case asked != nil && f.Is("channel.join.ok", "channel.leave.ok"):
-					forget(place{l, asked.Text("channel")})
-					return true
-				case f.Is("logout.ok", "login.kicked"), f.Opcode == OpClose:
-					for at := range last {
-						if at.link == l {
-							forget(at)
-						}
-					}
-					return true
-				case !f.Is("channel.member_count"):
-					return true
-				}
-				interval := r.limit("count_interval_ms")
-				if f.Int("count") > r.limit("members") {
-					interval = r.limit("count_interval_large_ms")
-				}
-				switch left := time.Duration(interval)*time.Millisecond - time.Since(last[at]); {
-				case waiting[at] != nil:
-					waiting[at] = f.clone()
-				case left <= 0:
-					tell(at, f.clone())
-				default:
-					l.Activate()
-					waiting[at] = f.clone()
-					l.After(left, func() {
-						if newest := waiting[at]; newest != nil && newest.Int("count") != known[at] {
-							tell(at, newest)
-						}
-						delete(waiting, at)
-					})
-				}
-				return false
-			}
-		}),
-	},
-	{
 		Name: "one-held", Text: "One message is held for a user whose link is lost, and later ones are not (peer-held).", Subject: Server,
 		Plant: func(p *Proxy) func(*Link) {
 			type user struct{ app, uid string }

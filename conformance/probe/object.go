@@ -151,8 +151,8 @@ func encodeValue(value any) ([]byte, error) {
 
 // Decode reads one frame from a server. It is strict: the frame must be valid UTF-8 and exactly one JSON object, without
 // duplicate names at any depth, with a string "kind" and, if there is an "id" that is not null, a whole number from 1 to
-// 2^53-1. Unknown kinds and members are kept, since a server may add them. Frames nested more than a thousand deep, which
-// no rule forbids, are refused for the probe's own sake.
+// 2^53-1. Unknown kinds and members are kept, since a server may add them. Frames nested more than a thousand deep, far
+// beyond what a reader has to accept, are refused for the probe's own sake.
 func Decode(raw []byte) (Object, error) {
 	object := Object{Raw: raw}
 	if !utf8.Valid(raw) {
