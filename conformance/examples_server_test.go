@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -19,28 +18,12 @@ import (
 // pythonServer is the example of a server, from the page of the protocol alone.
 var pythonServer = filepath.Join("examples", "python-server")
 
-// pythonWithWebsockets returns a Python that can run the example, or skips the test where there is none, unless the
-// environment demands that nothing be skipped.
-func pythonWithWebsockets(t *testing.T) string {
-	t.Helper()
-	for _, python := range []string{"python3", "/usr/bin/python3"} {
-		if exec.Command(python, "-c", "import sys, websockets; sys.exit(sys.version_info < (3, 9))").Run() == nil {
-			return python
-		}
-	}
-	const needs = "Python 3.9 or later with websockets (Debian's python3-websockets)"
-	if os.Getenv("RTMKIT_REQUIRE_ALL") != "" {
-		t.Fatalf("%s is missing, and RTMKIT_REQUIRE_ALL is set", needs)
-	}
-	t.Skipf("%s is not installed", needs)
-	return ""
-}
-
 // startExample starts the example with the limits that its flags name and returns its URL.
 func startExample(t *testing.T, flags ...string) string {
 	t.Helper()
 	log := new(bytes.Buffer)
-	server := exec.Command(pythonWithWebsockets(t), slices.Concat([]string{"-B", filepath.Join(pythonServer, "server.py")}, flags)...)
+	args := slices.Concat(python.words(t), []string{filepath.Join(pythonServer, "server.py")}, flags)
+	server := exec.Command(args[0], args[1:]...)
 	server.Stderr = log
 	stdout, err := server.StdoutPipe()
 	if err != nil {
@@ -103,7 +86,8 @@ func TestTheExampleServerKeepsEveryRequirementOfTheProfilesThatItClaims(t *testi
 }
 
 func TestTheCodecOfTheExampleServerReadsTheGoldenVectors(t *testing.T) {
-	tests := exec.Command(pythonWithWebsockets(t), "-B", "-m", "unittest")
+	args := append(python.words(t), "-m", "unittest")
+	tests := exec.Command(args[0], args[1:]...)
 	tests.Dir = pythonServer
 	if text, err := tests.CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, text)

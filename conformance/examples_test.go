@@ -15,52 +15,59 @@ import (
 	"github.com/rtmkit/rtmkit/reports"
 )
 
-// example is one of the clients that stand below examples as something to read and to judge.
-type example struct {
-	language string // of the skeleton that its adapter fills in
-	adapter  string // the file of the adapter
-	// runs are the ways to run it, the best first, and has finds out whether one of them works here.
+// interpreter runs examples.
+type interpreter struct {
+	// runs are the ways to call it, the best first, and has finds out whether one of them works here.
 	runs [][]string
 	has  []string
 	// needs says what is missing when none does.
 	needs string
 }
 
-var examples = []example{
-	{
-		language: "javascript", adapter: "examples/javascript-client/adapter.mjs",
-		runs:  [][]string{{"node"}, {"node", "--experimental-websocket"}},
-		has:   []string{"-e", "process.exit(parseInt(process.versions.node) < 20 || typeof WebSocket === 'undefined' ? 1 : 0)"},
-		needs: "Node 20.10 or later",
-	},
-	{
-		language: "python", adapter: "examples/python-client/adapter.py",
-		runs:  [][]string{{"python3", "-B"}, {"/usr/bin/python3", "-B"}},
-		has:   []string{"-c", "import sys, websockets; sys.exit(sys.version_info < (3, 9))"},
-		needs: "Python 3.9 or later with websockets (Debian's python3-websockets)",
-	},
+var node = interpreter{
+	runs:  [][]string{{"node"}, {"node", "--experimental-websocket"}},
+	has:   []string{"-e", "process.exit(parseInt(process.versions.node) < 20 || typeof WebSocket === 'undefined' ? 1 : 0)"},
+	needs: "Node 20.10 or later",
 }
 
-// args returns how the example is run here, or skips the test where it cannot be, unless the environment demands that
-// nothing be skipped.
-func (e example) args(t *testing.T) []string {
+var python = interpreter{
+	runs:  [][]string{{"python3", "-B"}, {"/usr/bin/python3", "-B"}},
+	has:   []string{"-c", "import sys, websockets; sys.exit(sys.version_info < (3, 9))"},
+	needs: "Python 3.9 or later with websockets (Debian's python3-websockets)",
+}
+
+// words returns how the interpreter is called here, or skips the test where it cannot be, unless the environment demands
+// that nothing be skipped.
+func (i interpreter) words(t *testing.T) []string {
 	t.Helper()
-	for _, run := range e.runs {
-		if exec.Command(run[0], append(slices.Clone(run[1:]), e.has...)...).Run() == nil {
-			return append(slices.Clone(run), e.adapter)
+	for _, run := range i.runs {
+		if exec.Command(run[0], slices.Concat(run[1:], i.has)...).Run() == nil {
+			return slices.Clone(run)
 		}
 	}
 	if os.Getenv("RTMKIT_REQUIRE_ALL") != "" {
-		t.Fatalf("%s is missing, and RTMKIT_REQUIRE_ALL is set", e.needs)
+		t.Fatalf("%s is missing, and RTMKIT_REQUIRE_ALL is set", i.needs)
 	}
-	t.Skipf("%s is not installed", e.needs)
+	t.Skipf("%s is not installed", i.needs)
 	return nil
+}
+
+// example is one of the clients that stand below examples as something to read and to judge.
+type example struct {
+	language string // of the skeleton that its adapter fills in
+	by       interpreter
+	adapter  string // the file of the adapter
+}
+
+var examples = []example{
+	{language: "javascript", by: node, adapter: "examples/javascript-client/adapter.mjs"},
+	{language: "python", by: python, adapter: "examples/python-client/adapter.py"},
 }
 
 func TestTheExampleClientsKeepEveryRequirementOfTheProfilesThatTheyClaim(t *testing.T) {
 	for _, example := range examples {
 		t.Run(example.language, func(t *testing.T) {
-			args := example.args(t)
+			args := append(example.by.words(t), example.adapter)
 			// The pair in one process is quick; these are a process each, which the tap stands in front of.
 			limits := shortLimits()
 			limits.SessionGraceMS = 2500
@@ -107,8 +114,7 @@ func TestTheExampleClientsReadTheGoldenVectors(t *testing.T) {
 	}
 	for _, example := range examples {
 		t.Run(example.language, func(t *testing.T) {
-			args := example.args(t)
-			args[len(args)-1] = strings.Replace(example.adapter, "adapter.", "vectors.", 1)
+			args := append(example.by.words(t), strings.Replace(example.adapter, "adapter.", "vectors.", 1))
 			args = append(args, vectors...)
 			if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
 				t.Errorf("%v\n%s", err, out)

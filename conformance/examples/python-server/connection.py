@@ -170,10 +170,18 @@ class Connection(asyncio.Protocol):
             self.timer.cancel()
         if not self.ended:
             self.ended = True
-            self.loop.call_later(CLOSE_WAIT, self.transport.abort)
+            patience = self.server.seconds("silence_ms")
+            self.loop.call_later(CLOSE_WAIT, self.cut, self.loop.time() + patience)
         session, self.session = self.session, None
         if session:
             session.link_lost(self.last_contact)
+
+    def cut(self, until):
+        """Ends the TCP connection; a slow reader may read on up to its close frame (#slow-readers)."""
+        if self.transport.get_write_buffer_size() and self.loop.time() < until:
+            self.loop.call_later(CLOSE_WAIT, self.cut, until)
+        else:
+            self.transport.abort()
 
     # -- clocks
 
