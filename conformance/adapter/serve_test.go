@@ -229,8 +229,8 @@ func TestClosingAClientEndsWhatItWaitsFor(t *testing.T) {
 	if !slices.Equal(got, want) {
 		t.Errorf("the replies are %q, want %q", got, want)
 	}
-	c.say(`{"seq":4,"cmd":"dance"}`)
 	client.deliver[""](Event{Kind: TokenExpired}) // It is too late to be told.
+	c.say(`{"seq":4,"cmd":"dance"}`)
 	c.hear(`{"seq":4,"unsupported":true}`)
 	c.say(`{"seq":5,"cmd":"state","client":"c1"}`)
 	if err := <-c.done; err == nil || !strings.Contains(err.Error(), `the client "c1", which does not exist`) {
