@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"cmp"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -10,79 +11,107 @@ import (
 	"github.com/rtmkit/rtmkit/conformance/specs"
 )
 
-// plan cuts a run into batches.
+// quickCost is about what a requirement takes that waits for nothing.
+const quickCost = 10 * time.Millisecond
+
+// chunkSize is how many quick requirements make a batch worth a tree of its own.
+const chunkSize = 12
+
+// plan cuts a run into batches. A requirement that waits for an announced limit is a batch of its own; quick ones of the
+// same depth share a few. A batch waits for those that hold what it needs, which are of lower depth, and those begin first
+// behind which the longest chain of waits stands.
 func plan(requirements *catalogue.Catalogue, ids []string, env *specs.Env, all []Spec, workers int, seed int64) []*batch {
 	units := together(ids, all)
-	needed := make(map[string]bool)
-	for _, id := range ids {
-		for _, need := range requirements.Get(id).Needs {
-			needed[need] = true
-		}
-	}
-	cost := func(unit []string) (longest time.Duration) {
-		for _, id := range unit {
-			r := requirements.Get(id)
-			longest = max(longest, env.Cost(r))
-			if r.Slow {
-				longest = max(longest, time.Second)
-			}
-		}
-		return longest
-	}
-	first := new(batch)
-	var waiting []*batch
-	quick := make([]*batch, max(1, workers))
-	for i := range quick {
-		quick[i] = &batch{after: []*batch{first}}
-	}
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
 	random.Shuffle(len(units), func(a, b int) { units[a], units[b] = units[b], units[a] })
-	for i, unit := range units {
-		waits := cost(unit)
-		switch {
-		case waits > 0 || slices.ContainsFunc(unit, func(id string) bool { return needsWaiting(requirements, id, cost, len(ids)) }):
-			waiting = append(waiting, &batch{job: job{IDs: unit}, after: []*batch{first}, cost: waits})
-		case slices.ContainsFunc(unit, func(id string) bool { return needed[id] }):
-			first.IDs = append(first.IDs, unit...)
-		default:
-			quick[i%len(quick)].IDs = append(quick[i%len(quick)].IDs, unit...)
+	var batches []*batch
+	levels := make(map[int][][]string)
+	for _, unit := range units {
+		if waits := waitOf(requirements, env, unit); waits > 0 {
+			batches = append(batches, &batch{job: job{IDs: unit}, cost: waits})
+			continue
+		}
+		depth := depthOf(requirements, unit)
+		levels[depth] = append(levels[depth], unit)
+	}
+	for _, depth := range slices.Sorted(maps.Keys(levels)) {
+		chunks := make([]*batch, min(max(1, workers), (len(levels[depth])+chunkSize-1)/chunkSize))
+		for i := range chunks {
+			chunks[i] = new(batch)
+		}
+		for i, unit := range levels[depth] {
+			chunk := chunks[i%len(chunks)]
+			chunk.IDs = append(chunk.IDs, unit...)
+			chunk.cost += quickCost * time.Duration(len(unit))
+		}
+		batches = append(batches, chunks...)
+	}
+	holder := make(map[string]*batch)
+	for _, b := range batches {
+		for _, id := range b.IDs {
+			holder[id] = b
 		}
 	}
-	slices.SortStableFunc(waiting, func(a, b *batch) int { return cmp.Compare(b.cost, a.cost) })
-	order := slices.Concat([]*batch{first}, waiting, quick)
-	order = slices.DeleteFunc(order, func(b *batch) bool { return len(b.IDs) == 0 })
-	if len(first.IDs) == 0 {
-		for _, b := range order {
-			b.after = nil
-		}
-	}
-	for _, b := range order {
-		b.waitFor(requirements, order)
-	}
-	return order
-}
-
-// needsWaiting tells whether a requirement needs, directly or not, one that waits for a limit.
-func needsWaiting(requirements *catalogue.Catalogue, id string, cost func([]string) time.Duration, bound int) bool {
-	return bound > 0 && slices.ContainsFunc(requirements.Get(id).Needs, func(need string) bool {
-		return cost([]string{need}) > 0 || needsWaiting(requirements, need, cost, bound-1)
-	})
-}
-
-// waitFor lets a batch wait for those that hold what it needs, as far as they do not wait for it.
-func (b *batch) waitFor(requirements *catalogue.Catalogue, all []*batch) {
-	for _, id := range b.IDs {
-		for _, need := range requirements.Get(id).Needs {
-			i := slices.IndexFunc(all, func(other *batch) bool { return slices.Contains(other.IDs, need) })
-			if i >= 0 && all[i] != b && !slices.Contains(b.after, all[i]) && !all[i].waitsFor(b) {
-				b.after = append(b.after, all[i])
+	for _, b := range batches {
+		for _, id := range b.IDs {
+			for _, need := range requirements.Get(id).Needs {
+				if held := holder[need]; held != nil && held != b && !slices.Contains(b.after, held) {
+					b.after = append(b.after, held)
+				}
 			}
 		}
 	}
+	chain := chains(batches)
+	slices.SortStableFunc(batches, func(a, b *batch) int { return cmp.Compare(chain[b], chain[a]) })
+	return batches
 }
 
-func (b *batch) waitsFor(other *batch) bool {
-	return slices.ContainsFunc(b.after, func(earlier *batch) bool { return earlier == other || earlier.waitsFor(other) })
+// waitOf is how long a unit waits for announced limits, 0 for a quick one.
+func waitOf(requirements *catalogue.Catalogue, env *specs.Env, unit []string) (longest time.Duration) {
+	for _, id := range unit {
+		r := requirements.Get(id)
+		longest = max(longest, env.Cost(r), r.Waits)
+		if r.Slow {
+			longest = max(longest, time.Second)
+		}
+	}
+	return longest
+}
+
+func depthOf(requirements *catalogue.Catalogue, unit []string) (deepest int) {
+	for _, id := range unit {
+		deepest = max(deepest, requirements.Depth(id))
+	}
+	return deepest
+}
+
+// chains returns, for each batch, the cost of the longest chain that begins with it.
+func chains(batches []*batch) map[*batch]time.Duration {
+	behind := make(map[*batch][]*batch)
+	for _, b := range batches {
+		for _, earlier := range b.after {
+			behind[earlier] = append(behind[earlier], b)
+		}
+	}
+	chain := make(map[*batch]time.Duration)
+	var of func(b *batch) time.Duration
+	of = func(b *batch) time.Duration {
+		if known, done := chain[b]; done {
+			return known
+		}
+		// A circle, which units that share a spec could make, ends here.
+		chain[b] = b.cost
+		longest := time.Duration(0)
+		for _, next := range behind[b] {
+			longest = max(longest, of(next))
+		}
+		chain[b] = b.cost + longest
+		return chain[b]
+	}
+	for _, b := range batches {
+		of(b)
+	}
+	return chain
 }
 
 // together groups the ids so that those that share a spec stay in one group, in the order of the catalogue.

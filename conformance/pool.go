@@ -91,6 +91,7 @@ func (p *pool) run(ctx context.Context, batches []*batch, prepare func(*batch), 
 		left    = slices.Clone(batches)
 		workers sync.WaitGroup
 		first   error
+		working int
 	)
 	broken := func(err error) {
 		mu.Lock()
@@ -118,9 +119,14 @@ func (p *pool) run(ctx context.Context, batches []*batch, prepare func(*batch), 
 			i := slices.IndexFunc(left, func(b *batch) bool {
 				return !slices.ContainsFunc(b.after, func(earlier *batch) bool { return !earlier.done })
 			})
+			if i < 0 && working == 0 {
+				// A circle, which requirements that share a spec could make: something has to begin.
+				i = 0
+			}
 			if i >= 0 {
 				b := left[i]
 				left = slices.Delete(left, i, i+1)
+				working++
 				if prepare != nil {
 					prepare(b)
 				}
@@ -158,6 +164,7 @@ func (p *pool) run(ctx context.Context, batches []*batch, prepare func(*batch), 
 				}
 				mu.Lock()
 				b.done = true
+				working--
 				ended(b, done)
 				changed.Broadcast()
 				mu.Unlock()

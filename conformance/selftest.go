@@ -18,9 +18,6 @@ import (
 // that are silence there is no use in waiting as long as for a slow one.
 const impatience = 0.2
 
-// quickCost is about what a requirement takes that waits for nothing.
-const quickCost = 10 * time.Millisecond
-
 // Selftest judges the suite: it plants every fault in front of the subject, one at a time, and looks whether a spec of each
 // requirement that the fault breaks fails; and every tolerance, under which nothing may fail. Config.Only and Config.Skip
 // choose requirements, and with them the faults that break them; a choice leaves the tolerances out.

@@ -19,6 +19,7 @@ import (
 	"io"
 	"strings"
 	"sync"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -75,6 +76,9 @@ type Requirement struct {
 	// "login" and "send" stand for the client's own timeouts and the server's login timeout, which are not announced,
 	// and "members" for a cost in connections instead of time. Empty means that no wait is longer than an answer.
 	Budget string `yaml:"budget,omitempty"`
+	// Waits is how long its specs take at least whatever the server announces, because tokens end at whole seconds. It only
+	// helps to plan a run.
+	Waits time.Duration `yaml:"waits,omitempty"`
 	// Slow marks a requirement that takes more than a few seconds whatever the server announces.
 	Slow bool `yaml:"slow,omitempty"`
 	// Undecided says why the sources leave the requirement open. The suite shows such a row and never judges it.
