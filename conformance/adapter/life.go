@@ -24,6 +24,7 @@ type life struct {
 
 	mu      sync.Mutex
 	reason  error
+	broken  bool // A breach was found and is being worded; nothing else may become the reason.
 	seq     int64
 	unasked int
 	waiting map[int64]*asked
@@ -54,7 +55,7 @@ func newLife(p *Program, b *body) *life {
 
 // end ends the life and tells whether the program ended by itself within the grace.
 func (l *life) end(grace time.Duration) (kindly bool) {
-	l.fall(errRestarted)
+	_ = l.fall(errRestarted)
 	kindly = l.body.end(grace, l.read)
 	<-l.read
 	<-l.written
@@ -68,14 +69,16 @@ func (l *life) why() error {
 	return l.reason
 }
 
-// fall ends the life for those who call. The first reason stays.
-func (l *life) fall(reason error) {
+// fall ends the life for those who call, and returns why it is over. The first reason stays.
+func (l *life) fall(reason error) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.reason == nil {
+	if l.reason == nil && !l.broken {
 		l.reason = reason
 		close(l.over)
 	}
+	l.mu.Unlock()
+	<-l.over
+	return l.why()
 }
 
 func (l *life) stderr() string { return l.body.stderr.text(l.program.secrets.redact) }
@@ -83,9 +86,15 @@ func (l *life) stderr() string { return l.body.stderr.text(l.program.secrets.red
 // breach makes the program broken for good, because of what it did, and returns the error. When the life is over already,
 // it is the reason of that.
 func (l *life) breach(deed string, line []byte) error {
-	if reason := l.why(); reason != nil {
-		return reason
+	l.mu.Lock()
+	if l.reason != nil || l.broken {
+		l.mu.Unlock()
+		<-l.over
+		return l.why()
 	}
+	l.broken = true
+	l.mu.Unlock()
+	// Its death must not pass for its deed.
 	l.body.kill()
 	// What it says about itself may come a little later than what it did.
 	within(l.body.drained, settling)
@@ -94,7 +103,10 @@ func (l *life) breach(deed string, line []byte) error {
 		broken.Line = clipped(line, l.program.secrets.redact)
 	}
 	err := l.program.breaks(broken)
-	l.fall(err)
+	l.mu.Lock()
+	l.reason = err
+	l.mu.Unlock()
+	close(l.over)
 	return err
 }
 
@@ -136,8 +148,7 @@ func (l *life) gaveUp(ctx context.Context, cmd string, waited time.Duration, err
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return err
 	}
-	l.fall(&DownError{Deed: fmt.Sprintf("did not answer %s within %v", cmd, waited.Round(time.Millisecond)), Stderr: l.stderr()})
-	return l.why()
+	return l.fall(&DownError{Deed: fmt.Sprintf("did not answer %s within %v", cmd, waited.Round(time.Millisecond)), Stderr: l.stderr()})
 }
 
 // ask gives a command its number and queues its line.
@@ -247,5 +258,5 @@ func (l *life) ended(unfinished []byte) {
 	if len(unfinished) > 0 {
 		deed += ", in the middle of the line " + clipped(unfinished, l.program.secrets.redact)
 	}
-	l.fall(&DownError{Deed: deed, Stderr: l.stderr()})
+	_ = l.fall(&DownError{Deed: deed, Stderr: l.stderr()})
 }
