@@ -68,7 +68,7 @@ func (c *checkCommand) Run(a *app) error {
 // judge runs the suite against a server of its own.
 func (c *checkCommand) judge(a *app, report *reports.Report) (exitCode, error) {
 	workers, _ := strconv.Atoi(defaultWorkers)
-	run := conformRunCommand{subjectFlags: subjectFlags{serverFlags: serverFlags{AppID: defaultAppID, SlowFactor: 1}}, Seed: c.Seed, Workers: workers}
+	run := conformRunCommand{subjectFlags: subjectFlags{serverFlags: serverFlags{AppID: defaultAppID, SlowFactor: 1, Limits: "short"}}, Seed: c.Seed, Workers: workers}
 	pair, err := run.open(a, pairCalls("off"))
 	if err != nil {
 		return exitOK, err

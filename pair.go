@@ -22,6 +22,7 @@ type pair struct {
 	other  string
 	dir    string
 	calls  pairCalls
+	short  bool
 }
 
 // shortLimits are the waiting times of a server that is judged: long enough for a
@@ -29,13 +30,13 @@ type pair struct {
 var shortLimits = []string{
 	"--session-grace", "1500ms", "--reconnect-threshold", "400ms", "--ack-timeout", "1200ms",
 	"--ping-interval", "150ms", "--silence", "1300ms", "--login-timeout", "700ms", "--token-notice", "3s",
-	"--replay-window", "900ms", "--count-interval", "100ms", "--member-limit", "6", "--drain", "1s",
+	"--replay-window", "900ms", "--count-interval", "100ms", "--member-limit", "6",
 }
 
 // shortTimeouts are those of the SDK beside such a server.
 var shortTimeouts = adapter.Timeouts{Login: 1200 * time.Millisecond, Send: 1200 * time.Millisecond}
 
-func startPair(ctx context.Context, calls pairCalls) (*pair, error) {
+func startPair(ctx context.Context, calls pairCalls, limits string) (*pair, error) {
 	p := &pair{tokens: token.App{ID: randomHex(), Certificate: randomHex()}, other: randomHex(), calls: calls}
 	dir, err := os.MkdirTemp("", "rtmkit-")
 	if err != nil {
@@ -48,7 +49,10 @@ func startPair(ctx context.Context, calls pairCalls) (*pair, error) {
 		os.RemoveAll(dir)
 		return nil, fail(exitBroken, "cannot write the list of apps: %w", err)
 	}
-	args := append([]string{"--apps", apps, "--call-limits", string(calls), "--log-level", "warn"}, shortLimits...)
+	args := []string{"--apps", apps, "--call-limits", string(calls), "--log-level", "warn", "--drain", "1s"}
+	if p.short = limits != "published"; p.short {
+		args = append(args, shortLimits...)
+	}
 	if p.child, err = startChild(ctx, args...); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -65,10 +69,13 @@ func (p *pair) stop() {
 func (p *pair) judge(s *subject) {
 	s.Server, s.OtherAppID = p.url, p.other
 	s.TokenAppID, s.Certificate = p.tokens.ID, p.tokens.Certificate
-	s.Timeouts = shortTimeouts
 	if p.calls == "off" {
 		s.notes = append(s.notes, "The server ran with its call limits off, so the profile call-limits is not judged.")
 	}
+	if !p.short {
+		return
+	}
+	s.Timeouts = shortTimeouts
 	s.notes = append(s.notes, "The server announced short waiting times ("+strings.Join(shortLimits[:6], " ")+
 		" …), and a client was asked for timeouts of 1.2 s, by which every wait of the suite goes.")
 }

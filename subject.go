@@ -20,6 +20,7 @@ type serverFlags struct {
 	TokenCommand  string  `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	TokenAppID    string  `placeholder:"ID" help:"App with a certificate, for the profile tokens; the suite mints its tokens itself."`
 	TokenAppFile  string  `type:"existingfile" placeholder:"FILE" help:"File with the certificate of --token-app-id."`
+	Limits        string  `default:"short" enum:"short,published" help:"Waiting times of a reference server that is started: short, or those that the protocol publishes, such as a grace of 30 s."`
 	SlowFactor    float64 `default:"1" placeholder:"X" help:"Stretch every waiting time, for a slow server or machine."`
 	tlsFlags
 }
@@ -82,6 +83,8 @@ func (f *serverFlags) open(a *app, calls pairCalls) (*subject, error) {
 	switch {
 	case own && (f.TokenCommand != "" || f.TokenAppID != "" || f.OtherAppID != ""):
 		return nil, fail(exitUsage, "--token-command, --token-app-id and --other-app-id belong to a --server; the reference pair has apps of its own")
+	case !own && f.Limits == "published":
+		return nil, fail(exitUsage, "--limits belongs to the reference server; a server under test announces its own")
 	case f.Server != "" && f.ServerCommand != "":
 		return nil, fail(exitUsage, "--server and --server-command exclude each other; give the one that fits")
 	case (f.TokenAppID == "") != (f.TokenAppFile == ""):
@@ -100,7 +103,7 @@ func (f *serverFlags) open(a *app, calls pairCalls) (*subject, error) {
 	}
 	switch {
 	case own:
-		pair, err := startPair(a.ctx, calls)
+		pair, err := startPair(a.ctx, calls, f.Limits)
 		if err != nil {
 			return nil, err
 		}
