@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,10 +70,24 @@ func (c *conformRunCommand) Run(a *app) error {
 		return err
 	}
 	conformance.Print(a.stdout, report.Conformance)
-	if c.Out != "" {
-		fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(c.Out, "index.html"))
-	}
+	c.printPlaces(a, report.Conformance)
 	return verdict(code)
+}
+
+// printPlaces says where the report is, and how a failure can be seen again without
+// the suite.
+func (c *conformRunCommand) printPlaces(a *app, result *reports.Conformance) {
+	if c.Out == "" {
+		return
+	}
+	for _, row := range result.Requirements {
+		if row.Verdict == reports.Fail && row.Subject == "server" {
+			words := append([]string{"rtmkit", "conform", "replay", quoted(filepath.Join(c.Out, reports.WireFolder, row.ID+".jsonl"))}, c.serverFlags.words()...)
+			fmt.Fprintf(a.stdout, "replay  %s\n", strings.Join(words, " "))
+			break
+		}
+	}
+	fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(c.Out, reports.PageFile))
 }
 
 // judge starts what has to be started, judges, and ends it again.
@@ -115,6 +130,10 @@ func (c *conformRunCommand) judge(a *app) (*reports.Report, exitCode, error) {
 }
 
 func (c *conformRunCommand) config(a *app, subject *subject) (conformance.Config, error) {
+	if c.Seed == 0 {
+		// Chosen here, so that the command that repeats a failure can name it.
+		c.Seed = time.Now().UnixNano()&(1<<31-1) + 1
+	}
 	subject.Strict = c.Strict
 	cfg, err := subject.config()
 	if err != nil {
@@ -149,6 +168,10 @@ func (c *conformRunCommand) again() func(id string) string {
 	if c.Slow {
 		words = append(words, "--slow")
 	}
+	if c.Strict {
+		words = append(words, "--strict")
+	}
+	words = append(words, "--seed", strconv.FormatInt(c.Seed, 10))
 	command := strings.Join(words, " ")
 	adapter := c.adapterWords()
 	return func(id string) string { return command + " --only " + id + adapter }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os/exec"
+	"strconv"
 	"time"
 
 	"github.com/rtmkit/rtmkit/conformance/adapter"
@@ -137,6 +138,12 @@ func (f *serverFlags) words() []string {
 	flag("token-app-id", f.TokenAppID)
 	flag("token-app-file", f.TokenAppFile)
 	flag("tls-ca", f.TLSCA)
+	if f.Limits == "published" {
+		words = append(words, "--limits", f.Limits)
+	}
+	if f.SlowFactor != 1 && f.SlowFactor != 0 {
+		words = append(words, "--slow-factor", strconv.FormatFloat(f.SlowFactor, 'g', -1, 64))
+	}
 	if f.Insecure {
 		words = append(words, "--insecure")
 	}
