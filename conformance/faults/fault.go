@@ -98,6 +98,8 @@ var all = [][]Fault{
 	hostileFaults,
 	slowFaults,
 	reconnectFaults,
+	loginClientFaults,
+	loginClientSessionFaults,
 }
 
 // Tolerances returns every tolerance.

@@ -373,7 +373,8 @@ func registerWithoutSession(env *Env) {
 		alice := env.Client(ctx, "alice")
 		lobby := alice.lobby(ctx)
 		var operations []string
-		alice.needSession(ctx, lobby, func(outcome Outcome, _ string) {
+		alice.needSession(ctx, lobby, func(outcome Outcome, name string) {
+			outcome.Fails(102, name)
 			failure := new(adapter.Error)
 			_ = errors.As(outcome.Err(), &failure)
 			operations = append(operations, failure.Op)
