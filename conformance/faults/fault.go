@@ -100,6 +100,11 @@ var all = [][]Fault{
 	reconnectFaults,
 	loginClientFaults,
 	loginClientSessionFaults,
+	tokenClientFaults,
+	peerClientFaults,
+	peerClientReceiveFaults,
+	channelClientFaults,
+	channelClientMessageFaults,
 }
 
 // Tolerances returns every tolerance.

@@ -194,7 +194,9 @@ func (t *talk) waits(cmd string, l line) bool {
 }
 
 // message returns the createMessage command or the event that a message to be sent comes from.
-func (t *talk) message(send line) line { return t.contents[[2]string{t.clientOf(send), send.text("message")}] }
+func (t *talk) message(send line) line {
+	return t.contents[[2]string{t.clientOf(send), send.text("message")}]
+}
 
 // count returns how often it was called with these words, this call included.
 func (t *talk) count(words string) int {
@@ -350,11 +352,28 @@ func copying(cmd string, when func(t *talk, c line) bool, contents func(t *talk,
 		if !when(t, c) {
 			return only(c)
 		}
-		const handle = "copy of "
-		create := t.command("createMessage", contents(t, c))
-		create["client"], create["message"] = t.clientOf(c), handle+c.text("message")
-		return []line{create, c.with("message", create["message"])}
+		return sendCopy(t, c, contents(t, c))
 	})
+}
+
+// copyingAndRefusing plants the sending of a copy of each received message, although the call then is refused.
+func copyingAndRefusing(cmd string, refusal line) func(*Counter) Lines {
+	return overheard(func(t *talk, asked, l line) []line {
+		switch {
+		case l.text("cmd") == cmd && isReceived(t, l):
+			return sendCopy(t, l, contentsOf(t, l))
+		case asked.text("cmd") == cmd && isReceived(t, asked):
+			return only(refusal.with("seq", l["seq"]))
+		}
+		return only(l)
+	})
+}
+
+// sendCopy returns the commands that make a message with these contents and send it in place of another.
+func sendCopy(t *talk, send, contents line) []line {
+	create := t.command("createMessage", contents)
+	create["client"], create["message"] = t.clientOf(send), "copy of "+send.text("message")
+	return []line{create, send.with("message", create["message"])}
 }
 
 // contentsOf returns the contents of a message to be sent.

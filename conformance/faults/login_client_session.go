@@ -50,12 +50,7 @@ var loginClientSessionFaults = []Fault{
 			if t.users[c.text("client")] != "" {
 				return only(c)
 			}
-			return []line{
-				t.command("login", line{"client": c["client"], "uid": "somebody", "token": ""}),
-				t.commandThen("logout", line{"client": c["client"]}, func(line) []line {
-					return only(failed("peer.send", 102, "PEER_MESSAGE_ERR_USER_NOT_LOGGED_IN").with("seq", c["seq"]))
-				}),
-			}
+			return connecting(t, c, failed("peer.send", 102, "PEER_MESSAGE_ERR_USER_NOT_LOGGED_IN"))
 		}),
 	},
 	{
