@@ -137,13 +137,14 @@ var channelClientMessageFaults = []Fault{
 		Name: "channel.client-silences-all", Text: "Removing all listeners of a channel removes those of every channel.", Subject: Client,
 		Breaks: []string{"RTM-CHANNEL-075"},
 		Lines: onCommand("removeAllListeners", func(t *talk, c line) []line {
-			commands := only(c)
+			// The one that is answered comes last, so that the others are silent by then.
+			var commands []line
 			for channel, room := range t.rooms {
 				if c["channel"] != nil && channel != c["channel"] && room["client"] == t.clientOf(c) {
 					commands = append(commands, t.command("removeAllListeners", line{"channel": channel}))
 				}
 			}
-			return commands
+			return append(commands, c)
 		}),
 	},
 	{
