@@ -15,7 +15,7 @@ import (
 func broken(server string, fault faults.Fault) Config {
 	cfg := pair(server)
 	cfg.Subjects = []string{fault.Subject}
-	cfg.Only, cfg.Claims = fault.Breaks, fault.Claims
+	cfg.Only, cfg.Claims, cfg.clientClaims = fault.Breaks, fault.Claims, fault.Claims
 	cfg.Slow, cfg.SlowFactor = true, 0.1
 	cfg.Claims, cfg.clientClaims = fault.Claims, fault.Claims
 	cfg.planted = plantFault(fault)

@@ -105,6 +105,8 @@ var all = [][]Fault{
 	peerClientReceiveFaults,
 	channelClientFaults,
 	channelClientMessageFaults,
+	transportClientFaults,
+	transportClientReturnFaults,
 }
 
 // Tolerances returns every tolerance.

@@ -28,6 +28,8 @@ type Proxy struct {
 	conns  map[net.Conn]bool
 	timers map[*time.Timer]bool
 	closed bool
+	// refusing tells that new connections are reset before the server hears of them.
+	refusing bool
 	// written are the ways on which hooks have left something to be written.
 	written map[writing]bool
 }
@@ -70,6 +72,9 @@ func (p *Proxy) User(uid string) *Link {
 	return nil
 }
 
+// Refuse resets new connections from now on, without a word to the server, as if the client had given up. It is for hooks.
+func (p *Proxy) Refuse() { p.refusing = true }
+
 // Close ends all links and waits until nothing of the proxy runs any more.
 func (p *Proxy) Close() {
 	p.mu.Lock()
@@ -99,6 +104,10 @@ func (p *Proxy) serve() {
 
 func (p *Proxy) link(client net.Conn) {
 	defer client.Close()
+	if p.refuses() {
+		reset(client)
+		return
+	}
 	server, err := p.dial()
 	if err != nil {
 		reset(client)
@@ -121,6 +130,12 @@ func (p *Proxy) link(client net.Conn) {
 	delete(p.conns, client)
 	delete(p.conns, server)
 	p.links = slices.DeleteFunc(p.links, func(open *Link) bool { return open == l })
+}
+
+func (p *Proxy) refuses() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.refusing
 }
 
 func (p *Proxy) dial() (net.Conn, error) {

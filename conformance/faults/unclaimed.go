@@ -1,15 +1,14 @@
 package faults
 
 import (
-	"encoding/json"
-	"fmt"
+	"slices"
 	"strings"
 )
 
 // little is what a subject claims that does as little as it may.
 var little = []string{"core"}
 
-// unclaimedFaults are servers that do what they do not claim, by half or whole.
+// unclaimedFaults are subjects that do what they do not claim, by half or whole.
 var unclaimedFaults = []Fault{
 	{
 		Name: "channel.unclaimed-and-there", Text: "Channels work although the server does not claim them.", Subject: Server,
@@ -38,6 +37,18 @@ var unclaimedFaults = []Fault{
 			f.Set("limits", limits)
 			return true
 		}),
+	},
+	{
+		Name: "channel.client-unclaimed-objects", Text: "Channel objects can be made although the client does not claim channels.", Subject: Client,
+		Claims: little, Breaks: []string{"RTM-CHANNEL-080"}, Lines: claimingLittle("createChannel"),
+	},
+	{
+		Name: "channel.client-unclaimed-counts", Text: "Members can be counted although the client does not claim channels.", Subject: Client,
+		Claims: little, Breaks: []string{"RTM-CHANNEL-080"}, Lines: claimingLittle("memberCounts"),
+	},
+	{
+		Name: "token.client-unclaimed-renewal", Text: "A token can be renewed although the client does not claim tokens.", Subject: Client,
+		Claims: little, Breaks: []string{"RTM-TOKEN-032"}, Lines: claimingLittle("renewToken"),
 	},
 }
 
@@ -68,30 +79,21 @@ func littleServer(l *Link) {
 	}
 }
 
-// littleClient is the rewriting of lines that makes an adapter claim no more than core and keep to that.
-func littleClient(counter *Counter) Lines {
-	var hello, refused map[float64]bool
-	hello, refused = make(map[float64]bool), make(map[float64]bool)
-	return func(toAdapter bool, line []byte) [][]byte {
-		var members map[string]any
-		if json.Unmarshal(line, &members) != nil {
-			return [][]byte{line}
+// ofProfile are the commands of a profile that an adapter must refuse which does not claim it.
+var ofProfile = map[string]string{"createChannel": "channels", "memberCounts": "channels", "renewToken": "tokens"}
+
+// littleClient makes an adapter claim no more than core and keep to that.
+var littleClient = claimingLittle()
+
+// claimingLittle plants an adapter that claims no more than core, and offers these commands all the same.
+func claimingLittle(offered ...string) func(*Counter) Lines {
+	return overheard(func(_ *talk, asked, l line) []line {
+		switch cmd := asked.text("cmd"); {
+		case cmd == "hello" && l.succeeded():
+			return only(l.with("ok", l.inside("ok").with("profiles", little)))
+		case ofProfile[cmd] != "" && !slices.Contains(offered, cmd):
+			return only(line{"seq": l["seq"], "unsupported": true})
 		}
-		seq, _ := members["seq"].(float64)
-		cmd, _ := members["cmd"].(string)
-		switch {
-		case toAdapter && cmd == "hello":
-			hello[seq] = true
-		case toAdapter && (cmd == "createChannel" || cmd == "memberCounts" || cmd == "renewToken"):
-			refused[seq] = true
-		case !toAdapter && hello[seq] && members["ok"] != nil:
-			said, _ := members["ok"].(map[string]any)
-			said["profiles"] = little
-			line, _ = json.Marshal(members)
-		case !toAdapter && refused[seq]:
-			counter.Hit()
-			line = fmt.Appendf(nil, `{"seq":%d,"unsupported":true}`, int64(seq))
-		}
-		return [][]byte{line}
-	}
+		return only(l)
+	})
 }

@@ -139,6 +139,19 @@ func (t *Tap) Inject(direction Direction, text string) error {
 	return pipe.write(websocket.TextMessage, []byte(text))
 }
 
+// CloseClient sends the client a close frame on the newest link, as if the server had closed the connection. The client's
+// answer is passed on to the server, and so ends the link. The frame is not recorded.
+func (t *Tap) CloseClient(code int, reason string) error {
+	t.mu.Lock()
+	if len(t.links) == 0 {
+		t.mu.Unlock()
+		return errors.New("probe: tap: close: no link is open")
+	}
+	pipe := t.links[len(t.links)-1].pipes[ToClient]
+	t.mu.Unlock()
+	return pipe.control(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
+}
+
 // Cut resets all links on both sides, as a cable that is pulled does once somebody notices. New connections are let in
 // unless [Tap.Refuse] was called before.
 func (t *Tap) Cut() {

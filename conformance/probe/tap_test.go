@@ -58,6 +58,28 @@ func TestTapPassesCloseFramesOn(t *testing.T) {
 	}
 }
 
+func TestTapClosesTheClientAndPassesItsAnswerOn(t *testing.T) {
+	ended := make(chan error, 1)
+	url := serve(t, func(ws *websocket.Conn) { _, _, err := ws.ReadMessage(); ended <- err })
+	tap := tap(t, url, TapOptions{})
+	if tap.CloseClient(4001, "") == nil {
+		t.Error("a client without a link was closed")
+	}
+	conn := dial(t, tap.URL(), Options{})
+	if err := tap.AwaitLinks(within(t), 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := tap.CloseClient(4001, "silent"); err != nil {
+		t.Fatal(err)
+	}
+	if code, reason, _ := conn.AwaitClose(within(t)); code != 4001 || reason != "silent" {
+		t.Errorf("the client got %d %q", code, reason)
+	}
+	if err := <-ended; !websocket.IsCloseError(err, 4001) {
+		t.Errorf("the server got %v", err)
+	}
+}
+
 func TestTapDropsUntilTold(t *testing.T) {
 	tap := tap(t, serveEcho(t), TapOptions{})
 	conn := dial(t, tap.URL(), Options{})

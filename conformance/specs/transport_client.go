@@ -47,7 +47,7 @@ func registerClientFrames(env *Env) {
 		if lobby := alice.lobby(ctx); lobby != nil {
 			lobby.Join(ctx).OK()
 		}
-		alice.sendMarker(ctx, bob)
+		_, sending := alice.SendToPeer(ctx, bob.UID, alice.Text(ctx, "hi"))
 
 		last := int64(0)
 		for _, frame := range alice.Tap.Seen(probe.ToServer) {
@@ -57,6 +57,7 @@ func registerClientFrames(env *Env) {
 				last = frame.ID
 			}
 		}
+		sending.OK()
 	})
 	It("takes answers in any order", Verifies("RTM-TRANSPORT-071"), func(ctx SpecContext) {
 		alice, bob := env.LoginClient(ctx, "alice"), env.Login(ctx, "bob", WithoutAck())
@@ -225,24 +226,43 @@ func registerClientReturn(env *Env) {
 }
 
 func registerClientClose(env *Env) {
-	It("that is retryable is followed by a resume", Verifies("RTM-TRANSPORT-067"), func(ctx SpecContext) {
-		alice := env.LoginClient(ctx, "alice")
-		// The server closes a silent connection with 4001.
-		speak := alice.Tap.Drop(probe.ToServer, probe.Matching("any frame but a login", func(o probe.Object) bool { return o.Kind != "login" }))
-		alice.awaitResume(ctx)
-		speak()
-	})
-	It("that is terminal is not followed by anything", Verifies("RTM-TRANSPORT-068"), func(ctx SpecContext) {
-		alice := env.LoginClient(ctx, "alice")
+	DescribeTable("that is retryable is followed by a resume", Verifies("RTM-TRANSPORT-067"),
+		func(ctx SpecContext, code int) {
+			alice := env.LoginClient(ctx, "alice")
 
-		// The server closes a connection with a bad frame with 4204.
-		_ = alice.Tap.Inject(probe.ToServer, "this is no frame")
+			_ = alice.Tap.CloseClient(code, "")
 
+			alice.awaitResume(ctx)
+		},
+		Entry("a slow consumer", 4000), Entry("a silent connection", 4001), Entry("of the retry range, and not listed", 4099),
+		Entry("normal, although no logout asked for it", 1000),
+	)
+
+	stopped := func(ctx context.Context, alice *Subject) {
+		GinkgoHelper()
 		alice.AwaitEvent(ctx, EventMatcher{"a state without a session", func(e adapter.Event) bool {
 			return e.Kind == adapter.StateChanged && (e.State == "ABORTED" || e.State == "DISCONNECTED")
 		}})
 		_ = alice.Logout(ctx).Err()
 		alice.Login(ctx).OK()
 		Observe("the number of connections, of the first and the last login", alice.Tap.Links()).Is(2)
+	}
+	It("that is terminal is not followed by anything", Verifies("RTM-TRANSPORT-068"), func(ctx SpecContext) {
+		alice := env.LoginClient(ctx, "alice")
+
+		// The server closes a connection with a bad frame with 4204.
+		_ = alice.Tap.Inject(probe.ToServer, "this is no frame")
+
+		stopped(ctx, alice)
 	})
+	DescribeTable("that is terminal is not followed by anything, whichever it is", Verifies("RTM-TRANSPORT-068"),
+		func(ctx SpecContext, code int) {
+			alice := env.LoginClient(ctx, "alice")
+
+			_ = alice.Tap.CloseClient(code, "")
+
+			stopped(ctx, alice)
+		},
+		Entry("a login elsewhere", 4200), Entry("of the terminal range, and not listed", 4299), Entry("a frame that is too big", 1009),
+	)
 }
