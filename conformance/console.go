@@ -19,7 +19,7 @@ func Print(w io.Writer, result *reports.Conformance) error {
 	for i := range result.Requirements {
 		row := &result.Requirements[i]
 		switch row.Verdict {
-		case reports.Fail, reports.Warn, reports.Info, reports.Error:
+		case reports.Fail, reports.Flaky, reports.StaleKnownFail, reports.Warn, reports.Info, reports.Error:
 			text.WriteString(Explain(row) + "\n")
 		case reports.Blocked:
 			fmt.Fprintf(&text, "BLOCKED %s: %s\n", row.ID, row.Reason)
