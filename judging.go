@@ -111,7 +111,7 @@ func (conformWorkerCommand) Run(a *app) error {
 
 // tlsFlags say how to trust a wss server.
 type tlsFlags struct {
-	TLSCA    string `type:"existingfile" placeholder:"FILE" help:"Trust the certificate authorities in this PEM file."`
+	TLSCA    string `name:"tls-ca" type:"existingfile" placeholder:"FILE" help:"Trust the certificate authorities in this PEM file."`
 	Insecure bool   `help:"Do not verify the server's TLS certificate."`
 }
 
