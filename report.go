@@ -12,10 +12,11 @@ import (
 )
 
 type reportCommand struct {
-	HTML    reportHTMLCommand    `cmd:"" name:"html" help:"Make the pages of a report or run folder again."`
-	Compare reportCompareCommand `cmd:"" aliases:"diff" help:"Show what changed between two report or run folders."`
-	Merge   reportMergeCommand   `cmd:"" help:"Set conformance reports side by side in one table."`
-	Verify  reportVerifyCommand  `cmd:"" help:"Check that report folders are whole and consistent."`
+	Annotate reportAnnotateCommand `cmd:"" help:"Print what did not hold, as annotations of a CI job."`
+	HTML     reportHTMLCommand     `cmd:"" name:"html" help:"Make the pages of a report or run folder again."`
+	Compare  reportCompareCommand  `cmd:"" aliases:"diff" help:"Show what changed between two report or run folders."`
+	Merge    reportMergeCommand    `cmd:"" help:"Set conformance reports side by side in one table."`
+	Verify   reportVerifyCommand   `cmd:"" help:"Check that report folders are whole and consistent."`
 }
 
 // readFolder reads a report folder, or a run folder as a report about one run.
