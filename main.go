@@ -100,9 +100,9 @@ func (a *app) command() string {
 type commands struct {
 	Adapter adapterCommand `cmd:"" help:"Put a client SDK in any language under test."`
 	Check   checkCommand   `cmd:"" help:"Judge and measure the reference pair on this machine, and write a report."`
-	Conform conformCommand `cmd:"" help:"Judge a server against the numbered requirements."`
+	Conform conformCommand `cmd:"" help:"Judge servers and clients against the numbered requirements."`
 	Load    loadCommand    `cmd:"" help:"Measure a server under open-loop load."`
-	Report  reportCommand  `cmd:"" help:"Render, compare, merge and verify stored results."`
+	Report  reportCommand  `cmd:"" help:"Render, annotate, compare, merge and verify stored results."`
 	Serve   serveCommand   `cmd:"" help:"Run the reference server."`
 	Token   tokenCommand   `cmd:"" help:"Mint and verify access tokens."`
 	Version versionCommand `cmd:"" help:"Print the version."`
@@ -123,14 +123,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 	context.AfterFunc(ctx, stop)
 
 	exited := -1
-	parser, err := kong.New(new(commands),
-		kong.Name("rtmkit"),
-		kong.Description("Judges and measures real-time messaging servers and clients."),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(code int) { exited = code }),
-		kong.Vars(serveDefaults()), kong.Vars{"app_id": defaultAppID, "workers": defaultWorkers},
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
-	)
+	parser, err := commandLine(kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }))
 	if err != nil {
 		fmt.Fprintf(stderr, "rtmkit: internal error: %v\n", err)
 		return int(exitBroken)
@@ -158,6 +151,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int) {
 		fmt.Fprintf(stderr, "rtmkit: %v\n", f.err)
 	}
 	return int(f.code)
+}
+
+// commandLine returns the parser of all subcommands.
+func commandLine(options ...kong.Option) (*kong.Kong, error) {
+	return kong.New(new(commands), append(options,
+		kong.Name("rtmkit"),
+		kong.Description("Judges and measures real-time messaging servers and clients."),
+		kong.Vars(serveDefaults()), kong.Vars{"app_id": defaultAppID, "workers": defaultWorkers},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+	)...)
 }
 
 // helpFor returns the help command for the place where parsing stopped.
