@@ -93,6 +93,9 @@ func (c *conformRunCommand) printPlaces(a *app, result *reports.Conformance) {
 // judge starts what has to be started, judges, and ends it again.
 func (c *conformRunCommand) judge(a *app) (*reports.Report, exitCode, error) {
 	failed := func(err error) (*reports.Report, exitCode, error) {
+		if a.ctx.Err() != nil {
+			return nil, exitInterrupted, errors.New("interrupted before anything was judged")
+		}
 		code := exitBroken
 		if f := new(failure); errors.As(err, &f) {
 			code = f.code

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
 	"github.com/rtmkit/rtmkit/conformance"
 	"github.com/rtmkit/rtmkit/conformance/adapter"
@@ -56,6 +57,10 @@ func (j judging) config() (conformance.Config, error) {
 	return cfg, err
 }
 
+// workerEndsWithin is how long a worker may take to end its client under test after its
+// standard input has ended.
+const workerEndsWithin = 5 * time.Second
+
 // startWorker starts a process of this program that judges the same.
 func (j judging) startWorker(context.Context) (*conformance.Worker, error) {
 	self, err := os.Executable()
@@ -67,6 +72,8 @@ func (j judging) startWorker(context.Context) (*conformance.Worker, error) {
 	cmd.SysProcAttr = ownGroup()
 	logs := new(tail)
 	cmd.Stderr = logs
+	// A grandchild that keeps standard error open must not keep Wait from returning.
+	cmd.WaitDelay = time.Second
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, &conformance.SuiteError{Problem: err.Error()}
@@ -79,10 +86,13 @@ func (j judging) startWorker(context.Context) (*conformance.Worker, error) {
 		return nil, &conformance.SuiteError{Problem: fmt.Sprintf("a worker cannot be started: %v", err)}
 	}
 	stop := func() {
-		killGroup(cmd.Process.Pid)
+		// A client under test has a process group of its own, which only the worker can end.
+		kill := time.AfterFunc(workerEndsWithin, func() { killGroup(cmd.Process.Pid) })
+		defer kill.Stop()
 		_ = cmd.Wait()
 	}
 	if err := json.NewEncoder(in).Encode(j); err != nil {
+		_ = in.Close()
 		stop()
 		return nil, &conformance.SuiteError{Problem: fmt.Sprintf("a worker did not take its orders (%v): %s", err, logs)}
 	}

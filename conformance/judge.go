@@ -161,6 +161,9 @@ func (j *judge) find(r *catalogue.Requirement, report types.SpecReport) finding 
 	switch {
 	case report.State == types.SpecStatePassed:
 		found.Spec.State = reports.Pass
+	case report.State == types.SpecStateFailed && j.run.Err() != nil:
+		// The end of the run ends its client too, and what fails by that is no finding.
+		found.Spec.State, found.Reason = reports.NotSelected, interrupted
 	case report.State == types.SpecStateFailed && found.Expected == "" && found.Observed == "":
 		found.Spec.State, found.Reason = reports.Error, "the spec failed without saying what it observed: "+report.FailureMessage()
 	case report.State == types.SpecStateFailed:

@@ -20,7 +20,8 @@ type Worker struct {
 	In io.WriteCloser
 	// Out is its standard output.
 	Out io.Reader
-	// Stop ends the worker at once and waits until it is gone. It is called once.
+	// Stop waits until the worker, whose input was closed before, is gone. It gives the worker a few seconds to end its
+	// client under test, and then kills it. It is called once.
 	Stop func()
 	// Diagnosis returns what the worker wrote to standard error, for the sentence about one that broke. It may be nil.
 	Diagnosis func() string
@@ -48,7 +49,7 @@ func (c *Config) pool() *pool {
 			}
 			lines := bufio.NewScanner(worker.Out)
 			lines.Buffer(nil, maxJobBytes)
-			return &process{worker, lines}, nil
+			return &process{Worker: worker, lines: lines}, nil
 		}}
 	}
 	return &pool{size: 1, hire: func(context.Context) (hand, error) { return inProcess{c}, nil }}
@@ -66,7 +67,8 @@ func (h inProcess) release() {}
 // process does jobs in a worker.
 type process struct {
 	*Worker
-	lines *bufio.Scanner
+	lines   *bufio.Scanner
+	stopped sync.Once
 }
 
 // batch is a job with what it must wait for.
@@ -176,13 +178,27 @@ func (p *pool) run(ctx context.Context, batches []*batch, prepare func(*batch), 
 }
 
 func (w *process) release() {
-	_ = w.In.Close()
-	w.Stop()
+	w.stopped.Do(func() {
+		_ = w.In.Close()
+		w.Stop()
+	})
 }
+
+// endsWithin is how long a worker may take to give up its job when the run ends.
+const endsWithin = 5 * time.Second
 
 // do gives the worker a job and reads what it says until the job is done, or until the run ends.
 func (w *process) do(ctx context.Context, next job, tell func(spec string, found []finding)) (*jobDone, error) {
-	defer context.AfterFunc(ctx, func() { _ = w.In.Close() })()
+	heard := make(chan struct{})
+	defer close(heard)
+	defer context.AfterFunc(ctx, func() {
+		_ = w.In.Close()
+		select {
+		case <-heard:
+		case <-time.After(endsWithin):
+			w.release()
+		}
+	})()
 	text, err := json.Marshal(next)
 	if err != nil {
 		return nil, &SuiteError{err.Error()}

@@ -23,17 +23,26 @@ type program struct {
 
 	mu      sync.Mutex
 	running *adapter.Program
+	closed  bool
+	// unbind lets the program live on when the context of the run ends.
+	unbind func() bool
 }
 
-// newProgram returns the program of the configuration, or this project's SDK behind the protocol when there is none.
-func (c *Config) newProgram(rewrite adapter.Rewrite) *program {
+// errClosed is the error of a client that is wanted when the run is over.
+var errClosed = errors.New("the client under test was ended with the run")
+
+// newProgram returns the program of the configuration, or this project's SDK behind the protocol when there is none. It
+// ends with the context: a client that hangs must not keep a run from ending.
+func (c *Config) newProgram(ctx context.Context, rewrite adapter.Rewrite) *program {
 	command := adapter.Command{InProcess: serveSDK}
 	if c.Adapter != nil {
 		command = *c.Adapter
 	}
 	command.Profiles, command.Nearest = catalogue.Embedded().ProfileNames(), catalogue.Nearest
 	command.Rewrite = rewrite
-	return &program{command: command}
+	p := &program{command: command}
+	p.unbind = context.AfterFunc(ctx, p.end)
+	return p
 }
 
 func serveSDK(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
@@ -47,10 +56,13 @@ const startWithin = 30 * time.Second
 
 // start returns the running program.
 func (p *program) start(ctx context.Context) (*adapter.Program, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
+	ctx, cancel := unhurried(ctx)
 	defer cancel()
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
 	if p.running == nil {
 		running, err := adapter.Start(ctx, p.command)
 		if err != nil {
@@ -62,6 +74,20 @@ func (p *program) start(ctx context.Context) (*adapter.Program, error) {
 		return p.running, p.running.Restart(ctx)
 	}
 	return p.running, nil
+}
+
+// unhurried returns a context that ends with the other when that is cancelled, but not by its deadline.
+func unhurried(ctx context.Context) (context.Context, context.CancelFunc) {
+	patient, cancel := context.WithTimeout(context.WithoutCancel(ctx), startWithin)
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	return patient, func() {
+		stop()
+		cancel()
+	}
 }
 
 // newClient makes a client under test; it is an [adapter.NewClient].
@@ -86,12 +112,16 @@ func (p *program) err() error {
 	return p.running.Err()
 }
 
+// close ends the program for good and returns when it is gone.
 func (p *program) close() {
-	if p == nil {
-		return
-	}
+	p.unbind()
+	p.end()
+}
+
+func (p *program) end() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.closed = true
 	if p.running != nil {
 		_ = p.running.Close()
 		p.running = nil
@@ -114,7 +144,7 @@ func (p *program) broken(err error) error {
 // meet learns who the client under test is, what it claims and how patient it is, and makes sure that it can log in at
 // all. The program is ended again.
 func (c *Config) meet(ctx context.Context, env *specs.Env) error {
-	p := c.newProgram(nil)
+	p := c.newProgram(ctx, nil)
 	defer p.close()
 	running, err := p.start(ctx)
 	if err != nil {
@@ -131,6 +161,9 @@ func (c *Config) meet(ctx context.Context, env *specs.Env) error {
 	}
 	env.ClientTimeouts, env.ClientClaims = c.ClientTimeouts, c.clientClaims
 	if err := c.smoke(ctx, env, running); err != nil {
+		if usage := new(UsageError); errors.As(err, &usage) {
+			return usage
+		}
 		return p.broken(err)
 	}
 	return nil
@@ -157,7 +190,7 @@ func (c *Config) smoke(ctx context.Context, env *specs.Env, running *adapter.Pro
 	if err := client.Logout(ctx); err != nil {
 		return fmt.Errorf("the first logout of a client fails, so nothing can be judged: %w", err)
 	}
-	return errors.Join(running.Err())
+	return running.Err()
 }
 
 // rewritingLines adapts a fault's rewriting of lines to the adapter's.

@@ -36,7 +36,7 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 	}
 	env.Gate = judge.gate
 	defer cfg.leave()
-	if err := cfg.enter(ctx, env); err != nil {
+	if err := cfg.enter(ctx, env); err != nil && ctx.Err() == nil {
 		return nil, err
 	}
 	result := cfg.result(env, server)
@@ -52,7 +52,7 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 		} else {
 			err = again.runAlone(ctx, &cfg, env)
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return nil, err
 		}
 		judge.repeated(again)
@@ -107,7 +107,7 @@ func (c *Config) fill(env *specs.Env) {
 // enter puts into an environment what stands between the suite and the subject, and the program of the client under test.
 func (c *Config) enter(ctx context.Context, env *specs.Env) error {
 	if rewrite := c.planted.rewrite(); rewrite != nil || c.client == nil && c.Adapter != nil {
-		c.client = c.newProgram(rewrite)
+		c.client = c.newProgram(ctx, rewrite)
 		c.leaving = c.client.close
 	}
 	if c.client != nil {

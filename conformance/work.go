@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -59,8 +60,9 @@ type jobDone struct {
 const maxJobBytes = 64 << 20
 
 // Work does jobs for a [Run] in another process until the input ends: that process has started this one as a
-// [Config.StartWorker] says, with the same configuration. What passes between the two is no protocol for others and
-// changes with the version. The error is a [*UsageError] for the configuration, or one of reading and writing.
+// [Config.StartWorker] says, with the same configuration. When the input ends in the middle of a job, the job is given up
+// and the client under test is ended. What passes between the two is no protocol for others and changes with the version.
+// The error is a [*UsageError] for the configuration, or one of reading and writing.
 func Work(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 	if err := cfg.check(); err != nil {
 		return err
@@ -72,16 +74,17 @@ func Work(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 		}
 		return err
 	}
-	lines := bufio.NewScanner(in)
-	lines.Buffer(nil, maxJobBytes)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if cfg.Adapter != nil {
 		// One program serves all jobs but those that rewrite its lines.
-		cfg.client = cfg.newProgram(nil)
+		cfg.client = cfg.newProgram(ctx, nil)
 		defer cfg.client.close()
 	}
-	for lines.Scan() {
+	lines, failed := readJobs(ctx, in, cancel)
+	for line := range lines {
 		var next job
-		if err := json.Unmarshal(lines.Bytes(), &next); err != nil {
+		if err := json.Unmarshal(line, &next); err != nil {
 			return fmt.Errorf("conformance: a job cannot be read: %w", err)
 		}
 		done := cfg.do(ctx, next, func(spec string, found []finding) { _ = write(said{Spec: spec, Found: found}) })
@@ -89,7 +92,29 @@ func Work(ctx context.Context, cfg Config, in io.Reader, out io.Writer) error {
 			return fmt.Errorf("conformance: a job's end cannot be told: %w", err)
 		}
 	}
-	return lines.Err()
+	return <-failed
+}
+
+// readJobs reads lines while jobs run, so that the end of the input is noticed at once: over is called then, and failed
+// tells why nothing more is read.
+func readJobs(ctx context.Context, in io.Reader, over func()) (lines <-chan []byte, failed <-chan error) {
+	read, reason := make(chan []byte), make(chan error, 1)
+	go func() {
+		defer over()
+		defer close(read)
+		scanner := bufio.NewScanner(in)
+		scanner.Buffer(nil, maxJobBytes)
+		for scanner.Scan() {
+			select {
+			case read <- bytes.Clone(scanner.Bytes()):
+			case <-ctx.Done():
+				reason <- nil
+				return
+			}
+		}
+		reason <- scanner.Err()
+	}()
+	return read, reason
 }
 
 // do does one job and tells what each spec found.
