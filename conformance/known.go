@@ -28,7 +28,7 @@ type KnownFailure struct {
 	// Until is the last day on which the entry holds, as 2026-12-31.
 	Until string `yaml:"until"`
 	// Observed is a part of what the suite observes; when the requirement fails in another way, the entry is stale. Empty
-	// stands for anything.
+	// stands for anything, and nothing is observed of what is blocked.
 	Observed string `yaml:"observed,omitempty"`
 }
 
@@ -52,16 +52,17 @@ func ReadKnownFailures(path string, today time.Time) ([]KnownFailure, error) {
 	if err := decoder.Decode(&list); err != nil && !errors.Is(err, io.EOF) {
 		return wrong("%s", yamlSentence(err))
 	}
-	requirements := catalogue.Embedded()
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return wrong("something stands after the list")
+	}
 	for i, entry := range list {
-		r := requirements.Get(entry.ID)
-		switch {
-		case entry.ID == "":
+		if entry.ID == "" {
 			return wrong("entry %d has no id", i+1)
-		case r == nil:
-			return wrong("no requirement is called %s; the nearest is %s", entry.ID, catalogue.Nearest(entry.ID, requirements.IDs()))
-		case !r.Judged():
-			return wrong("%s is never judged, so it cannot fail", entry.ID)
+		}
+		if problem := entry.problem(); problem != "" {
+			return wrong("%s", problem)
+		}
+		switch {
 		case slices.ContainsFunc(list[:i], func(earlier KnownFailure) bool { return earlier.ID == entry.ID }):
 			return wrong("%s stands twice", entry.ID)
 		case strings.TrimSpace(entry.Reason) == "" || strings.HasPrefix(strings.TrimSpace(entry.Reason), todo):
@@ -78,6 +79,18 @@ func ReadKnownFailures(path string, today time.Time) ([]KnownFailure, error) {
 	return list, nil
 }
 
+// problem says in a sentence why no run can turn the verdict of the entry's requirement, or "".
+func (k *KnownFailure) problem() string {
+	requirements := catalogue.Embedded()
+	switch r := requirements.Get(k.ID); {
+	case r == nil:
+		return fmt.Sprintf("no requirement is called %s; the nearest is %s", k.ID, catalogue.Nearest(k.ID, requirements.IDs()))
+	case !r.Judged():
+		return k.ID + " is never judged, so it cannot be a known failure"
+	}
+	return ""
+}
+
 // yamlSentence returns what is wrong with a YAML text in one line, without the Go types that mean nothing to a vendor.
 func yamlSentence(err error) string {
 	if kind := new(yaml.TypeError); errors.As(err, &kind) && len(kind.Errors) > 0 {
@@ -88,13 +101,14 @@ func yamlSentence(err error) string {
 }
 
 // WriteKnownFailures writes a list of what a result did not meet, in the form that [ReadKnownFailures] reads. Each reason
-// is TODO, which is refused on reading: one has to think about each once.
+// is TODO, which is refused on reading: one has to think about each once. What was observed is kept as far as it does not
+// differ from run to run.
 func WriteKnownFailures(w io.Writer, result *reports.Conformance, until time.Time) error {
 	var list []KnownFailure
 	for _, row := range result.Requirements {
 		switch row.Verdict {
 		case reports.Fail, reports.Blocked, reports.KnownFail:
-			list = append(list, KnownFailure{ID: row.ID, Reason: todo, Until: until.Format(time.DateOnly), Observed: row.Observed})
+			list = append(list, KnownFailure{ID: row.ID, Reason: todo, Until: until.Format(time.DateOnly), Observed: steady(row.Observed)})
 		}
 	}
 	if len(list) == 0 {
@@ -108,12 +122,23 @@ func WriteKnownFailures(w io.Writer, result *reports.Conformance, until time.Tim
 	return err
 }
 
+// steady returns the beginning of an observation that the next run sees again: the words before the first with a digit,
+// since uids, times and frames differ from run to run.
+func steady(observed string) string {
+	line, _, _ := strings.Cut(observed, "\n")
+	words := strings.Fields(line)
+	if i := slices.IndexFunc(words, func(word string) bool { return strings.ContainsAny(word, "0123456789") }); i >= 0 {
+		words = words[:i]
+	}
+	return strings.Join(words, " ")
+}
+
 // expect turns the verdict of a row by what is known of it. A row that was not judged stays as it is.
 func (k *KnownFailure) expect(row *reports.RequirementResult) {
 	row.KnownFailure = &reports.KnownFailure{Reason: k.Reason, Issue: k.Issue, Until: k.Until, Observed: k.Observed}
 	switch row.Verdict {
 	case reports.Fail, reports.Warn, reports.Blocked:
-		if !strings.Contains(row.Observed, k.Observed) {
+		if row.Verdict != reports.Blocked && !strings.Contains(row.Observed, k.Observed) {
 			row.Verdict = reports.StaleKnownFail
 			row.Reason = fmt.Sprintf("it is a known failure, but fails otherwise than listed: not with %q", k.Observed)
 			return

@@ -52,6 +52,11 @@ func (c *Config) check() error {
 			}
 		}
 	}
+	for _, known := range c.KnownFailures {
+		if problem := known.problem(); problem != "" {
+			return &UsageError{"the known failures: " + problem}
+		}
+	}
 	if _, err := catalogue.LoadSet(c.set()); err != nil {
 		return &UsageError{strings.TrimPrefix(err.Error(), "catalogue: ")}
 	}
