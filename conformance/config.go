@@ -8,6 +8,7 @@ import (
 
 	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
+	"github.com/rtmkit/rtmkit/conformance/faults"
 	"github.com/rtmkit/rtmkit/reports"
 	"github.com/rtmkit/rtmkit/sdk/token"
 )
@@ -88,6 +89,11 @@ type Config struct {
 	// StartWorker starts a process that calls [Work] with this configuration.
 	StartWorker func(ctx context.Context) (*Worker, error)
 
+	// frozen is the set that decides; a check loads it.
+	frozen *catalogue.Set
+	// faults and tolerances are what a selftest plants instead of all that there are, when they are not nil.
+	faults     []faults.Fault
+	tolerances []faults.Tolerance
 	// planted is a fault or tolerance between the suite and the subject, when the suite itself is judged.
 	planted *planted
 	// client is the program of Adapter while specs run.

@@ -28,6 +28,22 @@ func plantTolerance(t faults.Tolerance) *planted {
 	return &planted{subject: t.Subject, frames: t.Plant, lines: t.Lines, counter: new(faults.Counter)}
 }
 
+// allFaults are the faults that a selftest plants.
+func (c *Config) allFaults() []faults.Fault {
+	if c.faults != nil {
+		return c.faults
+	}
+	return faults.All()
+}
+
+// allTolerances are the tolerances that a selftest plants.
+func (c *Config) allTolerances() []faults.Tolerance {
+	if c.tolerances != nil {
+		return c.tolerances
+	}
+	return faults.Tolerances()
+}
+
 // plantIn puts it into the environment of a run, which has already seen the subject as it is.
 func (p *planted) plantIn(env *specs.Env) error {
 	if p == nil || p.frames == nil {

@@ -12,12 +12,11 @@ import (
 // requirements sums up what was found, one row for each requirement of the catalogue.
 func (j *judge) requirements(cfg *Config, env *specs.Env) []reports.RequirementResult {
 	rows := make([]reports.RequirementResult, 0, len(j.catalogue.Requirements))
-	set, _ := catalogue.LoadSet(cfg.set())
 	for _, r := range j.catalogue.Requirements {
 		row := reports.RequirementResult{
 			ID: r.ID, Area: r.Area, Level: reports.Level(strings.ToUpper(string(r.Level))), Subject: string(r.Subject),
 			Profile: r.Profile, Text: r.Text, Source: r.Source(),
-			Provisional: r.Judged() && !set.Decides(r.ID), Faults: faults.Breaking(r.ID),
+			Provisional: r.Judged() && !cfg.frozen.Decides(r.ID), Faults: faults.Breaking(r.ID),
 		}
 		if r.Budget != "" && r.Budget != "members" {
 			row.BudgetNS = int64(env.Within(r.Budget))

@@ -57,8 +57,10 @@ func (c *Config) check() error {
 			return &UsageError{"the known failures: " + problem}
 		}
 	}
-	if _, err := catalogue.LoadSet(c.set()); err != nil {
-		return &UsageError{strings.TrimPrefix(err.Error(), "catalogue: ")}
+	if c.frozen == nil {
+		if c.frozen, err = catalogue.LoadSet(c.set()); err != nil {
+			return &UsageError{strings.TrimPrefix(err.Error(), "catalogue: ")}
+		}
 	}
 	if c.TokenApp.Certificate != "" {
 		if err := c.TokenApp.Check(); err != nil {

@@ -133,7 +133,7 @@ func (t *selftest) baseline(ctx context.Context) error {
 func (t *selftest) faults() []faults.Fault {
 	var planted []faults.Fault
 	var left []string
-	for _, fault := range faults.All() {
+	for _, fault := range t.config.allFaults() {
 		switch {
 		case !slices.ContainsFunc(fault.Breaks, func(id string) bool { return t.wants(id) || fault.Claims != nil && t.wanted(id, fault.Claims) }):
 		case slices.ContainsFunc(fault.Breaks, func(id string) bool { return !t.sound[id] && fault.Claims == nil }):
@@ -174,14 +174,15 @@ func (t *selftest) claiming(claims []string) []string {
 // uncovered lists the judged MUSTs that no fault breaks.
 func (t *selftest) uncovered() {
 	for _, r := range t.judge.catalogue.Requirements {
-		if r.Level == catalogue.Must && t.wants(r.ID) && len(faults.Breaking(r.ID)) == 0 {
+		breaks := func(fault faults.Fault) bool { return slices.Contains(fault.Breaks, r.ID) }
+		if r.Level == catalogue.Must && t.wants(r.ID) && !slices.ContainsFunc(t.config.allFaults(), breaks) {
 			t.result.Uncovered = append(t.result.Uncovered, r.ID)
 		}
 	}
 }
 
 func (t *selftest) tolerances() []faults.Tolerance {
-	return slices.DeleteFunc(faults.Tolerances(), func(odd faults.Tolerance) bool {
+	return slices.DeleteFunc(slices.Clone(t.config.allTolerances()), func(odd faults.Tolerance) bool {
 		return !slices.Contains(t.config.subjects(), odd.Subject)
 	})
 }
@@ -243,7 +244,7 @@ func (t *selftest) judgeAll(ctx context.Context, batches []*batch) (found map[st
 				b.ClientClaims = t.env.ClientClaims
 			}
 		},
-		func(b *batch, _ string, new []finding) { found[name(b)] = append(found[name(b)], new...) },
+		func(b *batch, _ string, more []finding) { found[name(b)] = append(found[name(b)], more...) },
 		func(b *batch, done *jobDone) {
 			if before := ended[name(b)]; before != nil {
 				done.Activations += before.Activations
@@ -318,7 +319,9 @@ func (t *selftest) lookElsewhere(ctx context.Context, open []faults.Fault) error
 				ids = append(ids, id)
 			}
 		}
-		batches = append(batches, &batch{job: job{IDs: ids, Fault: fault.Name, SlowFactor: t.factor}})
+		if len(ids) > 0 {
+			batches = append(batches, &batch{job: job{IDs: ids, Fault: fault.Name, SlowFactor: t.factor}})
+		}
 	}
 	t.total += len(batches)
 	found, ended, err := t.judgeAll(ctx, batches)
@@ -356,7 +359,7 @@ func (t *selftest) lookElsewhere(ctx context.Context, open []faults.Fault) error
 
 func (t *selftest) settleTolerances(odd []faults.Tolerance, found map[string][]finding, ended map[string]*jobDone) {
 	for _, tolerance := range odd {
-		done := ended[tolerance.Name]
+		done := cmp.Or(ended[tolerance.Name], new(jobDone))
 		result := reports.ToleranceResult{Name: tolerance.Name, Text: tolerance.Text, Subject: tolerance.Subject, Activations: done.Activations}
 		worst := make(map[string]finding)
 		for _, f := range found[tolerance.Name] {

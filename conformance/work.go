@@ -13,7 +13,6 @@ import (
 
 	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
-	"github.com/rtmkit/rtmkit/conformance/faults"
 	"github.com/rtmkit/rtmkit/conformance/specs"
 	"github.com/rtmkit/rtmkit/reports"
 )
@@ -160,19 +159,18 @@ func (c *Config) do(ctx context.Context, next job, tell func(spec string, found 
 
 // plant prepares what the job wants between the suite and the subject.
 func (c *Config) plant(next job) error {
-	if next.Fault != "" {
-		fault, err := faults.Get(next.Fault)
-		if err != nil {
-			return &SuiteError{err.Error()}
+	for _, fault := range c.allFaults() {
+		if fault.Name == next.Fault {
+			c.planted = plantFault(fault)
 		}
-		c.planted = plantFault(fault)
 	}
-	if next.Tolerance != "" {
-		i := slices.IndexFunc(faults.Tolerances(), func(t faults.Tolerance) bool { return t.Name == next.Tolerance })
-		if i < 0 {
-			return &SuiteError{fmt.Sprintf("there is no tolerance %q", next.Tolerance)}
+	for _, tolerance := range c.allTolerances() {
+		if tolerance.Name == next.Tolerance {
+			c.planted = plantTolerance(tolerance)
 		}
-		c.planted = plantTolerance(faults.Tolerances()[i])
+	}
+	if name := next.Fault + next.Tolerance; name != "" && c.planted == nil {
+		return &SuiteError{fmt.Sprintf("there is no fault or tolerance %q", name)}
 	}
 	return nil
 }

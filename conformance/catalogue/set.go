@@ -30,8 +30,14 @@ func LoadSet(name string) (*Set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("catalogue: there is no set %q; there are %s", name, strings.Join(SetNames(), ", "))
 	}
+	return ParseSet(name, string(text))
+}
+
+// ParseSet returns the set of a text: an id and its level in each line, and comments after # alone. The error names the
+// line that does not parse.
+func ParseSet(name, text string) (*Set, error) {
 	set := &Set{Name: name, levels: make(map[string]Level)}
-	lines := bufio.NewScanner(strings.NewReader(string(text)))
+	lines := bufio.NewScanner(strings.NewReader(text))
 	for number := 1; lines.Scan(); number++ {
 		words := strings.Fields(lines.Text())
 		if len(words) == 0 || words[0] == "#" {
