@@ -27,7 +27,8 @@ type Replayed struct {
 // again in the same order, and each frame that it received is awaited and compared. Every step is written to out as it
 // happens, with both frames where they differ. Values that differ between two servers by nature are not compared: times,
 // sequence numbers, sessions, and what a server says of itself. A login gets the app id and the token of the
-// configuration, and a resume the session that the same connection's user was given this time.
+// configuration, and a resume the session that the same connection's user was given this time. A connection that ended
+// without a close frame is skipped: a trace does not tell who ended it.
 //
 // Errors are those of [Run]. That the server behaves otherwise than recorded is a result and not an error.
 func Replay(ctx context.Context, cfg Config, trace reports.Trace, out io.Writer) (Replayed, error) {
@@ -67,8 +68,10 @@ type replayActor struct {
 	uid  string
 }
 
+// close logs everybody out, so that the next replay does not meet the sessions of this one.
 func (r *replay) close() {
 	for _, actor := range r.actors {
+		_, _ = actor.conn.Start("logout")
 		_ = actor.conn.Close()
 	}
 }
@@ -96,7 +99,10 @@ func (r *replay) step(ctx context.Context, frame reports.Frame) error {
 	if frame.Direction == reports.Received {
 		return r.compare(ctx, actor, frame)
 	}
-	text, ok := r.again(ctx, actor, frame)
+	text, ok, err := r.again(ctx, actor, frame)
+	if err != nil {
+		return err
+	}
 	if !ok {
 		r.count.Skipped++
 		r.line(frame.Actor, "->", "(cannot be sent again) "+frame.Payload)
@@ -109,15 +115,13 @@ func (r *replay) step(ctx context.Context, frame reports.Frame) error {
 	return nil
 }
 
-// again returns the text of a frame to be sent, with the secrets of this time in the place of those that the trace hides.
-func (r *replay) again(ctx context.Context, actor *replayActor, frame reports.Frame) (string, bool) {
+// again returns the text of a frame to be sent, with the secrets of this time in the place of those that the trace hides,
+// and whether it can be sent. The error is that of the token source.
+func (r *replay) again(ctx context.Context, actor *replayActor, frame reports.Frame) (text string, ok bool, err error) {
 	object, err := probe.Decode([]byte(frame.Payload))
-	if err != nil || object.Kind != "login" {
-		return frame.Payload, frame.Whole()
-	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal([]byte(frame.Payload), &members) != nil {
-		return frame.Payload, frame.Whole()
+	if err != nil || object.Kind != "login" || json.Unmarshal([]byte(frame.Payload), &members) != nil {
+		return frame.Payload, frame.Whole(), nil
 	}
 	put := func(into map[string]json.RawMessage, name, value string) {
 		encoded, _ := json.Marshal(value)
@@ -130,7 +134,7 @@ func (r *replay) again(ctx context.Context, actor *replayActor, frame reports.Fr
 	if delete(members, "token"); r.env.Token != nil {
 		token, err := r.env.Token(ctx, actor.uid)
 		if err != nil {
-			return "", false
+			return "", false, &UsageError{fmt.Sprintf("the token source failed: %v", err)}
 		}
 		put(members, "token", token)
 	}
@@ -139,21 +143,22 @@ func (r *replay) again(ctx context.Context, actor *replayActor, frame reports.Fr
 		put(resume, "session", r.sessions[actor.uid])
 		members["resume"], _ = json.Marshal(resume)
 	}
-	text, err := json.Marshal(members)
-	return string(text), err == nil
+	encoded, err := json.Marshal(members)
+	return string(encoded), err == nil, nil
 }
 
 // compare waits for the frame that the trace shows next.
 func (r *replay) compare(ctx context.Context, actor *replayActor, frame reports.Frame) error {
 	waiting, cancel := context.WithTimeout(ctx, r.env.Answer())
 	defer cancel()
-	if code, isClose := strings.CutPrefix(frame.Payload, "<close "); isClose {
+	if words, isClose := strings.CutPrefix(frame.Payload, "<close "); isClose {
+		recorded, _, _ := strings.Cut(strings.TrimSuffix(words, ">"), " ")
 		got, reason, err := actor.conn.AwaitClose(waiting)
 		observed := fmt.Sprintf("<close %d %s>", got, reason)
 		if err != nil {
 			observed = err.Error()
 		}
-		r.judge(frame, observed, err == nil && strings.HasPrefix(code, fmt.Sprint(got)))
+		r.judge(frame, observed, err == nil && recorded == fmt.Sprint(got))
 		return ctx.Err()
 	}
 	recorded, err := probe.Decode([]byte(frame.Payload))
