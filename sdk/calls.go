@@ -20,10 +20,12 @@ type call struct {
 
 	// again writes the request anew, for requests that may safely be made twice;
 	// nil for messages. After a lost link such a request is sent again, and an
-	// error forgive then says that the first one had worked.
+	// error forgive then says that the first one had worked; of a request that was
+	// held, that the resume had done its work.
 	again    func(dst []byte, id uint64) []byte
 	forgive  wire.Code
 	repeated bool
+	held     bool
 
 	deadline   time.Time
 	line       *line
@@ -185,7 +187,7 @@ func (cs *calls) answer(id uint64, a answer) {
 }
 
 func (cs *calls) close(k *call, a answer) {
-	if code, ok := CodeOf(a.err); ok && k.repeated && code == k.forgive {
+	if code, ok := CodeOf(a.err); ok && (k.repeated || k.held) && code == k.forgive {
 		a = answer{}
 	}
 	a.sent = k.sent

@@ -176,6 +176,28 @@ func TestCallsThatMayBeMadeTwiceAreMadeAgainAfterAnOutage(t *testing.T) {
 	})
 }
 
+func TestALeaveDuringAnOutageSucceedsWhenTheResumeHasLeftTheChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake(t)
+		c, conn := f.connected()
+		lobby := channel(t, c, "lobby")
+		join(t, lobby, conn, 1)
+		conn.cut()
+		synctest.Wait()
+		leaving := later(func() error { return lobby.Leave(t.Context()) })
+		synctest.Wait()
+		conn, login := f.login()
+		if len(login.Resume.Channels) != 0 {
+			t.Fatalf("sent %s", login.Append(nil))
+		}
+		conn.send(wire.Refuse(expect[*wire.ChannelLeave](conn).ID, wire.LeaveNotInChannel, "you are out"))
+		succeed(t, <-leaving)
+		if lobby.Joined() {
+			t.Fatal("the object is joined")
+		}
+	})
+}
+
 func TestExpiredTokenIsToldOnceInReconnectingAndWaitsForRenewal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake(t)

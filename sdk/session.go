@@ -128,6 +128,7 @@ func (s *session) hold(k *call, h framed, tried *conn, failure error) *conn {
 	case s.heldBytes+len(h.frame) > heldBytes:
 		s.calls.close(k, answer{err: failed(k.op, "nothing was sent: the link is lost and too much waits for it already; try again later", nil)})
 	default:
+		k.held = true
 		s.holdLocked(h.id, append([]byte(nil), h.frame...))
 	}
 	return nil
