@@ -276,8 +276,10 @@ export class RtmClient extends Emitter {
   }
 
   async #rejoin(session, channel) {
+    // A server that lost the channel counts anew.
+    const joined = ({ seq }) => { channel.cursor = Math.min(channel.cursor, seq); };
     try {
-      await this.#request(session, 'channel.join', { channel: channel.id, after: channel.cursor });
+      await this.#request(session, 'channel.join', { channel: channel.id, after: channel.cursor }, joined);
     } catch (error) {
       if (!channel.joined || this.#session !== session || error.code === 6) return;
       // Too often, or no answer: later again. Anything else is a refusal for good.

@@ -314,7 +314,10 @@ class RtmClient(Listeners):
             self._set_state("CONNECTED", "LOGIN_SUCCESS")
 
     def _join_again(self, session, channel):
-        return self.request(session, "channel.join", {"channel": channel.id, "after": channel.cursor})
+        def settled(answer):
+            channel.cursor = min(channel.cursor, answer.get("seq", 0))  # a server that lost the channel counts anew
+
+        return self.request(session, "channel.join", {"channel": channel.id, "after": channel.cursor}, settled)
 
     async def _rejoin(self, session, channel, joining):
         while True:
