@@ -21,9 +21,9 @@ type Client interface {
 	Logout(ctx context.Context) error
 	// RenewToken replaces the token of the session.
 	RenewToken(ctx context.Context, token string) error
-	// NewText makes a text message.
+	// NewText makes a text message. What the SDK refuses about the content, it refuses when the message is sent.
 	NewText(ctx context.Context, text string) (Message, error)
-	// NewRaw makes a raw message.
+	// NewRaw makes a raw message, as NewText does.
 	NewRaw(ctx context.Context, raw []byte, description string) (Message, error)
 	// SendToPeer sends a message to a user and returns hasPeerReceived. A nil message stands for something that is not a
 	// message, and is ErrUnsupported where the SDK's language rules that out.

@@ -50,7 +50,10 @@ var commands = map[string]struct{ asks, ok shape }{
 }
 
 // claimed names the profile without which a command is unsupported.
-var claimed = map[string]string{"createChannel": "channels", "memberCounts": "channels", "renewToken": "tokens"}
+var claimed = map[string]string{
+	"memberCounts": "channels", "createChannel": "channels", "joinChannel": "channels", "leaveChannel": "channels",
+	"sendChannel": "channels", "members": "channels", "renewToken": "tokens",
+}
 
 // eventShapes are the events of the protocol with their members.
 var eventShapes = map[string]shape{

@@ -200,6 +200,41 @@ func TestInASkeletonACommandThatWaitsKeepsNoOtherWaiting(t *testing.T) {
 	}
 }
 
+func TestInASkeletonTheRefusalToMakeAMessageIsToldByItsSends(t *testing.T) {
+	for language, replaced := range map[string][]string{
+		"go": {
+			"return errUnsupported // TODO: c.sdk, err = acme.New(acme.Config{URL: url, AppID: appID, LoginTimeout: login})", "return nil",
+			"return nil, errUnsupported // TODO: return acme.NewText(text), nil", `return nil, errors.New("too large")`,
+			"	// }\n	return nil\n}", "	// }\n	return object{\"code\": 7, \"name\": op, \"native\": err.Error()}\n}",
+		},
+		"javascript": {
+			"throw unsupported; // TODO: this.sdk = new AcmeRtm(appId, { url, loginTimeout: timeouts.login_ms });", "",
+			"throw unsupported;\n    // TODO: return text === undefined", "throw new Error('too large'); //",
+			"  throw error;\n}\n\n// ----", "  return { code: 7, name: op, native: error.message };\n}\n\n// ----",
+		},
+		"python": {
+			"raise Unsupported\n        # TODO: self.sdk = AcmeClient(", "#",
+			"raise Unsupported  # TODO: return self.sdk.raw(raw, description) if text is None else self.sdk.text(text)", `raise ValueError("too large")`,
+			"    raise error\n\n\n# ----", "    return {\"code\": 7, \"name\": op, \"native\": str(error)}\n\n\n# ----",
+		},
+	} {
+		t.Run(language, func(t *testing.T) {
+			replies := skeletonSession(t, skeletonArgs(t, language, replaced...), 0,
+				`{"seq":1,"cmd":"createClient","client":"c1","url":"ws://127.0.0.1:1/rtm/v1","app_id":"0123456789abcdef0123456789abcdef","timeouts":{}}`,
+				`{"seq":2,"cmd":"createMessage","client":"c1","message":"m1","text":"much"}`,
+				`{"seq":3,"cmd":"sendPeer","client":"c1","to":"bob","message":"m1"}`,
+				`{"seq":4,"cmd":"sendPeer","client":"c1","to":"bob","message":"m1"}`,
+			)
+			for _, seq := range []int{3, 4} {
+				said, _ := replies[seq]["error"].(map[string]any)
+				if replies[2]["ok"] == nil || said["op"] != "peer.send" || said["name"] != "peer.send" || said["native"] != "too large" {
+					t.Errorf("the replies are %v", replies)
+				}
+			}
+		})
+	}
+}
+
 func TestASkeletonDoesNotSpeakAnotherVersion(t *testing.T) {
 	eachSkeleton(t, func(t *testing.T, args []string) {
 		replies := skeletonSession(t, args, 0, `{"seq":1,"cmd":"hello","protocol":2}`)

@@ -187,9 +187,15 @@ const commands = {
   createMessage: {
     run(c) {
       const client = clientOf(c);
-      const message = c.text === undefined
-        ? client.createMessage(undefined, Buffer.from(text(c, 'raw'), 'base64'), c.description ?? '')
-        : client.createMessage(text(c, 'text'));
+      const content = c.text === undefined
+        ? [undefined, Buffer.from(text(c, 'raw'), 'base64'), c.description ?? ''] : [text(c, 'text')];
+      let message;
+      try {
+        message = client.createMessage(...content);
+      } catch (error) {
+        if (error === unsupported) throw error;
+        message = new Refused(error);
+      }
       add(client.messages, text(c, 'message'), message);
     },
   },
@@ -279,7 +285,18 @@ function find(objects, c, member) {
 function clientOf(c) { return find(clients, c, 'client'); }
 function channelOf(c) { return find(channels, c, 'channel'); }
 function subjectOf(c) { return c.channel === undefined ? clientOf(c) : channelOf(c); }
-function messageOf(c, client) { return c.message === null ? null : find(client.messages, c, 'message'); }
+
+// Stands for a message that the SDK refused to make: the refusal belongs to the sends of it.
+class Refused {
+  constructor(error) { this.error = error; }
+}
+
+function messageOf(c, client) {
+  if (c.message === null) return null;
+  const message = find(client.messages, c, 'message');
+  if (message instanceof Refused) throw message.error;
+  return message;
+}
 
 // Lines end with \n and nothing else: node:readline would also break them at U+2028, which may stand in a text.
 let rest = '';

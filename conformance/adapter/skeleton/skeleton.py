@@ -223,8 +223,20 @@ def subject_of(c):
     return channel_of(c) if "channel" in c else client_of(c)
 
 
+class Refused:
+    """Stands for a message that the SDK refused to make: the refusal belongs to the sends of it."""
+
+    def __init__(self, error):
+        self.error = error
+
+
 def message_of(c, client):
-    return None if c.get("message", "") is None else find(client.messages, c, "message")
+    if c.get("message", "") is None:
+        return None
+    message = find(client.messages, c, "message")
+    if isinstance(message, Refused):
+        raise message.error
+    return message
 
 
 async def hello(c):
@@ -266,9 +278,15 @@ async def renew_token(c):
 async def create_message(c):
     client = client_of(c)
     if "text" in c:
-        message = client.create_message(text(c, "text"), None, None)
+        content = (text(c, "text"), None, None)
     else:
-        message = client.create_message(None, base64.b64decode(text(c, "raw")), c.get("description", ""))
+        content = (None, base64.b64decode(text(c, "raw")), c.get("description", ""))
+    try:
+        message = client.create_message(*content)
+    except Unsupported:
+        raise
+    except Exception as error:
+        message = Refused(error)
     add(client.messages, text(c, "message"), message)
 
 
