@@ -234,4 +234,22 @@ var reconnectFaults = []Fault{
 			return slices.DeleteFunc(sent, func(m sentMessage) bool { return m.from != uid })
 		}),
 	},
+	{
+		Name: "transport.resume-loses-the-next-message", Text: "After a resume the next channel message to the user is lost.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-075"},
+		Plant: stateless(func(l *Link) {
+			lose := false
+			l.OnServer = func(f *Frame) bool {
+				if f.Is("login.ok") {
+					lose = f.Bool("resumed")
+				}
+				if !lose || !f.Is("channel.message") {
+					return true
+				}
+				lose = false
+				l.Activate()
+				return false
+			}
+		}),
+	},
 }
