@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"context"
 	"slices"
 	"testing"
 
+	"github.com/rtmkit/rtmkit/conformance/adapter"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/conformance/faults"
 	"github.com/rtmkit/rtmkit/reports"
@@ -57,7 +59,7 @@ func TestEveryFaultIsCaughtByTheSpecsOfWhatItBreaks(t *testing.T) {
 // A tolerance in front of a server that conforms makes a server that conforms. So all of them are borne at once, one in
 // front of the other, the suite's own first look at the server included. What is not borne is looked for in each alone.
 func TestEveryToleranceOfServersIsBorne(t *testing.T) {
-	tolerances := slices.DeleteFunc(faults.Tolerances(), alone)
+	tolerances := of(faults.Server, func(faults.Tolerance) bool { return true })
 	server := startReference(t, shortLimits())
 	url, counters := server, make([]*faults.Counter, len(tolerances))
 	for i, tolerance := range tolerances {
@@ -107,9 +109,93 @@ func TestEveryOtherToleranceIsBorne(t *testing.T) {
 	}
 }
 
-// alone tells whether a tolerance cannot stand in front of others: it rewrites lines, or claims little.
-func alone(tolerance faults.Tolerance) bool {
-	return tolerance.Subject != faults.Server || tolerance.Claims != nil
+// alone tells whether a tolerance cannot stand in front of others, since it claims little.
+func alone(tolerance faults.Tolerance) bool { return tolerance.Claims != nil }
+
+// of returns the tolerances of one subject that can stand in front of each other.
+func of(subject string, more func(faults.Tolerance) bool) []faults.Tolerance {
+	return slices.DeleteFunc(faults.Tolerances(), func(tolerance faults.Tolerance) bool {
+		return alone(tolerance) || tolerance.Subject != subject || !more(tolerance)
+	})
+}
+
+func TestAllTolerancesOfAClientsFramesAreBorneAtOnce(t *testing.T) {
+	bearsTogether(t, of(faults.Client, func(tolerance faults.Tolerance) bool { return tolerance.Lines == nil }))
+}
+
+func TestAllTolerancesOfAClientsLinesAreBorneAtOnce(t *testing.T) {
+	bearsTogether(t, of(faults.Client, func(tolerance faults.Tolerance) bool { return tolerance.Plant == nil }))
+}
+
+// bearsTogether judges a client with several tolerances, and when something turns red, with each of them.
+func bearsTogether(t *testing.T, tolerances []faults.Tolerance) {
+	server := startReference(t, shortLimits())
+	cfg := pair(server)
+	cfg.Subjects = []string{"client"}
+	counters := odd(t, &cfg, tolerances)
+
+	result := judged(t, cfg)
+
+	for i, tolerance := range tolerances {
+		if counters[i].Count() == 0 {
+			t.Errorf("the tolerance %s was never exercised", tolerance.Name)
+		}
+	}
+	if borne(t, result) {
+		return
+	}
+	for i, tolerance := range tolerances {
+		t.Run(tolerance.Name, func(t *testing.T) {
+			cfg := pair(server)
+			cfg.Subjects, cfg.Only = []string{"client"}, violated(result)
+			odd(t, &cfg, tolerances[i:i+1])
+			borne(t, judged(t, cfg))
+		})
+	}
+}
+
+// odd makes the client of a configuration an odd one. The first tolerance is next to the client.
+func odd(t *testing.T, cfg *Config, tolerances []faults.Tolerance) []*faults.Counter {
+	counters := make([]*faults.Counter, len(tolerances))
+	for i := range counters {
+		counters[i] = new(faults.Counter)
+	}
+	if tolerances[0].Lines != nil {
+		cfg.planted = &planted{subject: faults.Client, lines: func(*faults.Counter) faults.Lines {
+			rewriters := make([]faults.Lines, len(tolerances))
+			for i, tolerance := range tolerances {
+				rewriters[i] = tolerance.Lines(counters[i])
+			}
+			return inLine(rewriters)
+		}}
+		return counters
+	}
+	cfg.NewClient = func(ctx context.Context, options adapter.Options) (adapter.Client, error) {
+		for i, tolerance := range slices.Backward(tolerances) {
+			options.URL = tolerating(t, options.URL, tolerance, counters[i])
+		}
+		return adapter.NewSDK(ctx, options)
+	}
+	return counters
+}
+
+// inLine rewrites replies and events by each rewriter in turn, and commands the other way round.
+func inLine(rewriters []faults.Lines) faults.Lines {
+	return func(toAdapter bool, line []byte) [][]byte {
+		lines := [][]byte{line}
+		for i := range rewriters {
+			rewrite := rewriters[i]
+			if toAdapter {
+				rewrite = rewriters[len(rewriters)-1-i]
+			}
+			var passed [][]byte
+			for _, line := range lines {
+				passed = append(passed, rewrite(toAdapter, line)...)
+			}
+			lines = passed
+		}
+		return lines
+	}
 }
 
 // borne fails the test when something turned red.

@@ -11,7 +11,7 @@ import (
 
 // tolerances are odd and legal subjects. The text of each names the clause of sdk/wire/PROTOCOL.md that allows it. Those
 // that look at whole frames come before the one that cuts frames in pieces, so that they can stand in front of each other.
-var tolerances = slices.Concat(orderTolerances, contentTolerances, frameTolerances)
+var tolerances = slices.Concat(orderTolerances, contentTolerances, frameTolerances, clientTolerances)
 
 // contentTolerances say the same in other words.
 var contentTolerances = []Tolerance{
