@@ -235,20 +235,20 @@ var reconnectFaults = []Fault{
 		}),
 	},
 	{
-		Name: "transport.resume-loses-the-next-message", Text: "After a resume the next channel message to the user is lost.", Subject: Server,
+		Name: "transport.resume-alters-the-next-message", Text: "After a resume the next channel message to the user is altered.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-075"},
 		Plant: stateless(func(l *Link) {
-			lose := false
+			alter := false
 			l.OnServer = func(f *Frame) bool {
-				if f.Is("login.ok") {
-					lose = f.Bool("resumed")
+				switch {
+				case f.Is("login.ok"):
+					alter = f.Bool("resumed")
+				case alter && f.Is("channel.message"):
+					alter = false
+					l.Activate()
+					f.Set("text", f.Text("text")+" and more")
 				}
-				if !lose || !f.Is("channel.message") {
-					return true
-				}
-				lose = false
-				l.Activate()
-				return false
+				return true
 			}
 		}),
 	},
