@@ -22,6 +22,9 @@ const impatience = 0.2
 // others together, so of the tolerances only the plain one is judged by them.
 var heavy = []string{"RTM-LOGIN-069", "RTM-CHANNEL-078", "RTM-TRANSPORT-073", "RTM-TRANSPORT-074", "RTM-TRANSPORT-075"}
 
+// heavyCost is about what a heavy one takes under a fault, most of it to shrink a program.
+const heavyCost = 10 * time.Second
+
 // plainTolerance is the name of the tolerance that changes nothing.
 const plainTolerance = "relay"
 
@@ -194,6 +197,9 @@ func (t *selftest) batches(planted []faults.Fault, odd []faults.Tolerance) ([]*b
 		b := &batch{job: job{IDs: fault.Breaks, Fault: fault.Name, ClientClaims: fault.Claims, SlowFactor: t.factor}}
 		for _, id := range fault.Breaks {
 			b.cost = max(b.cost, t.env.Cost(t.judge.catalogue.Get(id)))
+			if slices.Contains(heavy, id) {
+				b.cost = max(b.cost, heavyCost)
+			}
 		}
 		batches = append(batches, b)
 	}
