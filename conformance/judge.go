@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -214,6 +215,19 @@ func (j *judge) flaky(id string) string {
 		return ""
 	}
 	return fmt.Sprintf("its verdicts differ: %s in %d repeats", countWords(counts), len(j.rounds[id]))
+}
+
+// words tells in a few words what the worst finding about a requirement is.
+func (j *judge) words(id string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	worst := finding{Spec: reports.SpecResult{State: reports.NoSpec}}
+	for i, f := range j.findings[id] {
+		if i == 0 || reports.Worst(worst.Spec.State, f.Spec.State) != worst.Spec.State {
+			worst = f
+		}
+	}
+	return strings.TrimSpace(string(worst.Spec.State) + ": " + worst.Spec.Message)
 }
 
 func (j *judge) violation(level catalogue.Level) reports.Verdict {

@@ -120,7 +120,7 @@ func (t *selftest) baseline(ctx context.Context) error {
 			t.sound[id] = true
 		case reports.NotDeclared, reports.NotSelected:
 		default:
-			unsound = append(unsound, id)
+			unsound = append(unsound, fmt.Sprintf("%s (%s)", id, t.judge.words(id)))
 		}
 	}
 	if len(unsound) > 0 {
