@@ -112,6 +112,13 @@ var channelMemberFaults = []Fault{
 		}),
 	},
 	{
+		Name: "channel.first-count-waits-for-the-next", Text: "The first change of the count is told together with the second.", Subject: Server,
+		Breaks: []string{"RTM-CHANNEL-081"},
+		Plant: counting(func(_ *roster, _ *Link, f *Frame, count int64) bool {
+			return f.Is("channel.member_count") && count == 1 && f.Int("count") == 2
+		}),
+	},
+	{
 		Name: "channel.count-of-others", Text: "The count that members are told leaves out the member that is told.", Subject: Server,
 		Breaks: []string{"RTM-CHANNEL-027", "RTM-CHANNEL-028"},
 		Plant: fromServer(kind("channel.member_count"), func(_ *Link, f *Frame) bool {

@@ -119,6 +119,20 @@ var channelMessageFaults = []Fault{
 		Plant:  accepting("channel.send", 5, nil, anyRequest),
 	},
 	{
+		Name: "channel.membership-before-arguments", Text: "Who is no member is told so before an invalid message is.", Subject: Server,
+		Breaks: []string{"RTM-CHANNEL-082"},
+		Plant: following(func(r *roster) func(*Link, *Frame) bool {
+			return func(l *Link, f *Frame) bool {
+				asked := l.Asked(f)
+				if asked == nil || !refusal("channel.send", 4)(f) || r.in[place{l, asked.Text("channel")}] {
+					return true
+				}
+				l.Activate()
+				return failWith(5, "CHANNEL_MESSAGE_ERR_NOT_IN_CHANNEL")(l, f)
+			}
+		}),
+	},
+	{
 		Name: "channel.both-payloads", Text: "A message with both text and bytes is accepted.", Subject: Server,
 		Breaks: []string{"RTM-CHANNEL-036"},
 		Plant:  accepting("channel.send", 4, nil, func(asked *Frame) bool { return asked.Has("text") && asked.Has("raw") }),

@@ -109,14 +109,16 @@ var orderTolerances = []Tolerance{
 					var resume struct {
 						Session  string `json:"session"`
 						PeerSeq  int64  `json:"peer_seq"`
-						Channels []struct {
+						Channels []*struct {
 							Channel string `json:"channel"`
 							Seq     int64  `json:"seq"`
 						} `json:"channels"`
 					}
 					if f.Is("login") && f.Get("resume", &resume) && len(resume.Channels) > 0 {
-						for i, cursor := range resume.Channels {
-							resume.Channels[i].Seq = back(cursor.Channel, cursor.Seq)
+						for _, cursor := range resume.Channels {
+							if cursor != nil { // null is the suite's to judge
+								cursor.Seq = back(cursor.Channel, cursor.Seq)
+							}
 						}
 						f.Set("resume", resume)
 					}

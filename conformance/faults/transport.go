@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"bytes"
 	"encoding/json"
 	"net/http"
 	"strings"
@@ -30,6 +31,32 @@ var transportFaults = []Fault{
 			l.OnResponse = func(r *http.Response) {
 				if r.StatusCode == http.StatusBadRequest {
 					r.StatusCode, r.Status = http.StatusUpgradeRequired, ""
+					l.Activate()
+				}
+			}
+		}),
+	},
+	{
+		Name: "transport.handshake-at-any-path", Text: "A client is let in at any path.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-085"},
+		Plant: stateless(func(l *Link) {
+			l.OnRequest = func(r *http.Request) {
+				if r.URL.Path != l.Proxy.target.Path {
+					r.URL.Path = l.Proxy.target.Path
+					l.Activate()
+				}
+			}
+		}),
+	},
+	{
+		Name: "transport.handshake-query-refused", Text: "A query makes another address of the path.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-085"},
+		Plant: stateless(func(l *Link) {
+			asked := false
+			l.OnRequest = func(r *http.Request) { asked = r.URL.RawQuery != "" }
+			l.OnResponse = func(r *http.Response) {
+				if asked {
+					r.StatusCode, r.Status = http.StatusNotFound, ""
 					l.Activate()
 				}
 			}
@@ -145,6 +172,11 @@ var transportFaults = []Fault{
 		}),
 	},
 	{
+		Name: "transport.frames-31-levels-deep", Text: "A frame with as many levels of nesting as a reader has to accept is refused.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-079"},
+		Plant:  fromClient(text(func(p []byte) bool { return nesting(p) == 32 }), closingWith(4204)),
+	},
+	{
 		Name: "transport.frames-fragments-refused", Text: "A message in fragments closes the connection.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-022"},
 		Plant:  fromClient(func(f *Frame) bool { return f.Opcode == OpText && !f.Final }, closingWith(1002)),
@@ -221,6 +253,24 @@ func hasOther(names ...string) func(f *Frame) bool {
 			}
 		}
 		return len(f.members) > known
+	}
+}
+
+// nesting is how many levels deep the objects and lists of a message stand in each other.
+func nesting(payload []byte) (deepest int) {
+	decoder, depth := json.NewDecoder(bytes.NewReader(payload)), 0
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return deepest
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+			deepest = max(deepest, depth)
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
 	}
 }
 

@@ -46,6 +46,26 @@ var hostileFaults = []Fault{
 		Breaks: []string{"RTM-TRANSPORT-012"}, Plant: fromClient(miscased, lowered),
 	},
 	{
+		Name: "transport.hostile-case-of-ascii-alone", Text: "Member names are compared in the case of ASCII letters alone, without the letters that fold to them.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-012"},
+		Plant: fromClient(text(func(p []byte) bool { return slices.ContainsFunc(memberNames(p), folding) }), func(_ *Link, f *Frame) bool {
+			for _, name := range memberNames(f.Payload) {
+				if folding(name) {
+					f.Delete(name)
+				}
+			}
+			return true
+		}),
+	},
+	{
+		Name: "transport.hostile-half-a-surrogate-replaced", Text: "Half a surrogate pair is read as U+FFFD.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-080"}, Plant: fromClient(halfSurrogate, rewritten(replaced)),
+	},
+	{
+		Name: "transport.hostile-half-a-surrogate-closed-with-1007", Text: "Half a surrogate pair is closed as text that is not UTF-8.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-080"}, Plant: fromClient(halfSurrogate, closingWith(1007)),
+	},
+	{
 		Name: "transport.hostile-bad-utf8-replaced", Text: "Bytes that are not UTF-8 are read as U+FFFD.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-013"}, Plant: fromClient(notUTF8, rewritten(func(payload string) string {
 			return strings.ToValidUTF8(payload, "\ufffd")
@@ -121,6 +141,22 @@ var hostileFaults = []Fault{
 		Breaks: []string{"RTM-TRANSPORT-016"}, Plant: fromClient(kind("ping").and(func(f *Frame) bool { return !f.Has("id") }), swallow),
 	},
 	{
+		Name: "transport.hostile-id-of-an-unknown-kind-not-read", Text: "A frame of an unknown kind with a bad id is taken for one without.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-078"}, Plant: fromClient(match(unknownKind).and(oddID), remove("id")),
+	},
+	{
+		Name: "transport.hostile-id-of-an-acknowledgement-not-read", Text: "The id of an acknowledgement is ignored, whatever it is.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-078"}, Plant: fromClient(kind("peer.ack").and(oddID), remove("id")),
+	},
+	{
+		Name: "transport.hostile-null-in-a-list-left-out", Text: "Null in a list counts as an absent element.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-017"},
+		Plant: fromClient(kind("channel.count").and(func(f *Frame) bool { return len(withoutNulls(f)) < listed(f) }), func(_ *Link, f *Frame) bool {
+			f.Set("channels", withoutNulls(f))
+			return true
+		}),
+	},
+	{
 		Name: "transport.hostile-number-read-as-text", Text: "A number where a text belongs is read as its digits.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-017"},
 		Plant: fromClient(kind("peer.send").and(func(f *Frame) bool { return f.Int("to") != 0 }), func(_ *Link, f *Frame) bool {
@@ -171,6 +207,10 @@ var hostileFaults = []Fault{
 			f.SetPayload(f.Payload)
 			return true
 		}),
+	},
+	{
+		Name: "transport.hostile-message-behind-the-close-sent", Text: "A message that comes behind a frame that is closed for is sent all the same.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-081"}, Plant: sendingBehindTheClose,
 	},
 	{
 		Name: "transport.hostile-breach-ends-others", Text: "A connection that is closed for a breach takes the others of its channel along.", Subject: Server,
@@ -233,6 +273,63 @@ var doubled = text(func(p []byte) bool {
 var miscased = text(func(p []byte) bool {
 	return slices.ContainsFunc(memberNames(p), func(name string) bool { return name != strings.ToLower(name) })
 })
+
+// folding tells whether a name has one of the letters outside ASCII that are an ASCII letter in another case.
+func folding(name string) bool { return strings.ContainsAny(name, "\u017f\u212a") }
+
+// halfSurrogate picks messages that a lenient reader finds U+FFFD in, though nobody wrote it.
+var halfSurrogate = text(func(p []byte) bool {
+	return json.Valid(p) && !strings.Contains(string(p), "\ufffd") && strings.Contains(replaced(string(p)), "\ufffd")
+})
+
+// replaced is JSON as a lenient reader understands it.
+func replaced(payload string) string {
+	var value any
+	_ = json.Unmarshal([]byte(payload), &value)
+	encoded, _ := json.Marshal(value)
+	return string(encoded)
+}
+
+// oddID picks frames with an id that none may have.
+func oddID(f *Frame) bool {
+	var id int64
+	return f.Has("id") && (!f.Get("id", &id) || id < 1 || id > 1<<53-1)
+}
+
+// withoutNulls are the channels that a frame lists, but for those that are null; listed is how many there are with them.
+func withoutNulls(f *Frame) []string {
+	kept := []string{}
+	var channels []*string
+	_ = f.Get("channels", &channels)
+	for _, channel := range channels {
+		if channel != nil {
+			kept = append(kept, *channel)
+		}
+	}
+	return kept
+}
+
+func listed(f *Frame) int {
+	var channels []*string
+	_ = f.Get("channels", &channels)
+	return len(channels)
+}
+
+// sendingBehindTheClose delivers the peer messages that a client sends behind a frame that is closed for.
+func sendingBehindTheClose(*Proxy) func(*Link) {
+	sent := make(insertions)
+	return func(l *Link) {
+		over := false
+		sent.plant(l)
+		l.OnClient = before(l.OnClient, func(f *Frame) {
+			if receiver := l.Proxy.User(f.Text("to")); over && f.Is("peer.send") && receiver != nil {
+				l.Activate()
+				sent.insert(receiver, l.UID, f.Text("text"))
+			}
+			over = over || badJSON(f)
+		})
+	}
+}
 
 func isObject(p []byte) bool {
 	p = bytes.TrimSpace(p)

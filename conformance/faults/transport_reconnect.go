@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -141,6 +142,83 @@ var reconnectFaults = []Fault{
 	{
 		Name: "transport.resume-missing-not-listed", Text: "The answer to a resume does not list what is missing.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-049"}, Plant: fromServer(resumed, remove("missing")),
+	},
+	{
+		Name: "transport.resume-missing-listed-twice", Text: "The answer to a resume lists what is missing as often as it was asked for.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-049"}, Plant: stateless(func(l *Link) {
+			watch(l, match(resumed).and(has("missing")), func(f *Frame) bool {
+				var missing, again []string
+				f.Get("missing", &missing)
+				for _, c := range namedIn(l.Asked(f)) {
+					if slices.Contains(missing, c.Channel) {
+						again = append(again, c.Channel)
+					}
+				}
+				l.Activate()
+				f.Set("missing", again)
+				return true
+			})
+		}),
+	},
+	{
+		Name: "transport.resume-bad-channel-not-missing", Text: "The answer to a resume leaves out what can be no channel.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-049"}, Plant: fromServer(match(resumed).and(has("missing")), func(_ *Link, f *Frame) bool {
+			var missing []string
+			f.Get("missing", &missing)
+			f.Set("missing", slices.DeleteFunc(missing, func(id string) bool { return id == "null" }))
+			return true
+		}),
+	},
+	{
+		Name: "transport.resume-last-of-two-cursors-counts", Text: "Of two cursors for one channel the last counts.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-083"}, Plant: cursors(func(named []cursor) []cursor {
+			slices.Reverse(named)
+			return named
+		}),
+	},
+	{
+		Name: "transport.resume-oldest-of-two-cursors-counts", Text: "Of two cursors for one channel the oldest counts.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-083"}, Plant: cursors(func(named []cursor) []cursor {
+			slices.SortStableFunc(named, func(a, b cursor) int { return cmp.Compare(a.Seq, b.Seq) })
+			return named
+		}),
+	},
+	{
+		Name: "transport.replay-of-everything-behind-0", Text: "A cursor of 0 replays all that is kept of the channel.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-084"}, Plant: cursors(func(named []cursor) []cursor {
+			for i := range named {
+				named[i].Seq = max(1, named[i].Seq)
+			}
+			return named
+		}),
+	},
+	{
+		Name: "transport.replay-of-everything-behind-the-future", Text: "A cursor above the channel's position replays all that is kept of the channel.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-084"}, Plant: cursors(func(named []cursor) []cursor {
+			for i := range named {
+				if named[i].Seq == 1<<53-1 {
+					named[i].Seq = 1
+				}
+			}
+			return named
+		}),
+	},
+	{
+		Name: "transport.resume-held-message-acknowledged", Text: "A resume may acknowledge a message that was only held.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-082"}, Plant: unwritten(func(_ *Link, _ *Frame, resume map[string]json.RawMessage, written int64) bool {
+			resume["peer_seq"], _ = json.Marshal(written)
+			return true
+		}),
+	},
+	{
+		Name: "transport.resume-held-message-acknowledged-and-lost", Text: "A resume that acknowledges a message that was only held is closed, and what it acknowledged is lost.",
+		Subject: Server, Breaks: []string{"RTM-TRANSPORT-082"}, Plant: losingUnwritten,
+	},
+	{
+		Name: "transport.resume-wild-acknowledgement-refused", Text: "A resume that acknowledges a message that was only held fails with an error.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-082"}, Plant: unwritten(func(l *Link, f *Frame, _ map[string]json.RawMessage, _ int64) bool {
+			return l.refuse(f, 1, "LOGIN_ERR_UNKNOWN")
+		}),
 	},
 	{
 		Name: "transport.resume-unnamed-channels-kept", Text: "A resume keeps the channels that it does not name.", Subject: Server,

@@ -66,6 +66,64 @@ type cursor struct {
 	Seq     int64  `json:"seq"`
 }
 
+// namedIn are the cursors that a login names for the channels of its resume.
+func namedIn(login *Frame) []cursor {
+	var resume struct{ Channels []cursor }
+	if login == nil || !login.Get("resume", &resume) {
+		return nil
+	}
+	return resume.Channels
+}
+
+// cursors plants a change of the cursors that a resume names.
+func cursors(change func(named []cursor) []cursor) Plant {
+	return resuming(func(resume map[string]json.RawMessage) {
+		var named []cursor
+		_ = json.Unmarshal(resume["channels"], &named)
+		resume["channels"], _ = json.Marshal(change(named))
+	})
+}
+
+// unwritten plants a rewriting of logins that acknowledge a peer message which the server has not written; written is the
+// last that it has. The rewriting may change what is resumed, and returns false to swallow the login.
+func unwritten(rewrite func(l *Link, f *Frame, resume map[string]json.RawMessage, written int64) bool) Plant {
+	return func(*Proxy) func(*Link) {
+		written := make(map[string]int64) // by session
+		return func(l *Link) {
+			watch(l, kind("peer.message"), func(f *Frame) bool {
+				written[l.Session] = max(written[l.Session], f.Int("seq"))
+				return true
+			})
+			l.OnClient = func(f *Frame) bool {
+				var asked struct {
+					Session string
+					PeerSeq int64 `json:"peer_seq"`
+				}
+				if !f.Is("login") || !f.Get("resume", &asked) || asked.PeerSeq <= written[asked.Session] {
+					return true
+				}
+				l.Activate()
+				pass := true
+				changeResume(l, f, func(resume map[string]json.RawMessage) { pass = rewrite(l, f, resume, written[asked.Session]) })
+				return pass
+			}
+		}
+	}
+}
+
+// losingUnwritten loses the peer messages that a resume was closed for acknowledging.
+func losingUnwritten(p *Proxy) func(*Link) {
+	lost := int64(0)
+	plant := unwritten(func(_ *Link, _ *Frame, resume map[string]json.RawMessage, _ int64) bool {
+		_ = json.Unmarshal(resume["peer_seq"], &lost)
+		return true
+	})(p)
+	return func(l *Link) {
+		plant(l)
+		watch(l, kind("peer.message").and(func(f *Frame) bool { return f.Int("seq") <= lost }), func(*Frame) bool { return false })
+	}
+}
+
 // rooms are the channels of each session, with the place at which it joined.
 type rooms map[string]map[string]int64
 

@@ -324,4 +324,12 @@ func registerChannelRefusals(env *Env) {
 		},
 		Entry("neither text nor bytes", noMessage), Entry("both text and bytes", bothMessages),
 	)
+
+	It("when it is no message, from one who is no member", Verifies("RTM-CHANNEL-082"), func(ctx SpecContext) {
+		lobby := env.Channel("lobby")
+		env.member(ctx, "alice", lobby)
+
+		env.Login(ctx, "bob").Request(ctx, "channel.send", append([]probe.Field{probe.F("channel", lobby)}, bothMessages...)...).
+			Refused(4, channelInvalidMessage)
+	})
 }

@@ -88,6 +88,25 @@ func registerChannelCount(env *Env) {
 		alice.AwaitWithin(ctx, interval(), memberCount(lobby, 1))
 	})
 
+	It("is told at once when it changes first", Verifies("RTM-CHANNEL-081"), func(ctx SpecContext) {
+		lobby := env.Channel("lobby")
+		alice, bob := env.Login(ctx, "alice"), env.Login(ctx, "bob")
+		alice.Join(ctx, lobby).OK()
+		start := time.Now()
+
+		bob.Join(ctx, lobby).OK()
+
+		// What is sent at once is there before the pong, or at least long before the interval is over.
+		for counted := false; !counted; counted = time.Since(start) > env.Limits.Duration("count_interval_ms")/2 {
+			alice.Ping(ctx).OK()
+		}
+		counts := []any{}
+		for _, told := range Of("channel.member_count", alice.Conn.Inbox()) {
+			counts = append(counts, told.Value("count"))
+		}
+		Observe("the counts that alice is told", counts).Holds(int64(2))
+	})
+
 	It("is told to the one who joins", Verifies("RTM-CHANNEL-028"), func(ctx SpecContext) {
 		lobby := env.Channel("lobby")
 		env.member(ctx, "alice", lobby)

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -27,14 +29,16 @@ func RegisterTransport(env *Env) {
 	Describe("replay", func() { registerReplay(env) })
 }
 
-// handshake tries to connect and returns the HTTP status of the answer, 101 when a WebSocket was opened.
-func (e *Env) handshake(ctx context.Context, habit Habit) int {
+// handshake tries to connect to a URL of the server and returns the HTTP status of the answer, 101 when a WebSocket was opened.
+func (e *Env) handshake(ctx context.Context, server string, habits ...Habit) int {
 	GinkgoHelper()
 	options := probe.Options{Actor: "alice", TLS: e.TLS, Trace: e.Trace()}
-	habit(&options)
+	for _, habit := range habits {
+		habit(&options)
+	}
 	waiting, cancel := bounded(ctx, e.Answer())
 	defer cancel()
-	conn, err := probe.Dial(waiting, e.Server, options)
+	conn, err := probe.Dial(waiting, server, options)
 	if refused := new(probe.HandshakeError); errors.As(err, &refused) {
 		return refused.Status
 	}
@@ -43,6 +47,17 @@ func (e *Env) handshake(ctx context.Context, habit Habit) int {
 	}
 	_ = conn.Close()
 	return http.StatusSwitchingProtocols
+}
+
+// address returns the URL of the server with a change in it. What is at other paths of a server that does not stand at
+// the path of the protocol, nobody knows.
+func (e *Env) address(change func(*url.URL)) string {
+	address, err := url.Parse(e.Server)
+	if err != nil || !strings.HasSuffix(address.Path, "/rtm/v1") || address.RawQuery != "" {
+		e.cannotJudge("the URL of the server does not end in the path of the protocol")
+	}
+	change(address)
+	return address.String()
 }
 
 func registerHandshake(env *Env) {
@@ -54,7 +69,7 @@ func registerHandshake(env *Env) {
 
 	DescribeTable("is refused without the subprotocol", Verifies("RTM-TRANSPORT-002"),
 		func(ctx SpecContext, offered ...string) {
-			status := env.handshake(ctx, func(o *probe.Options) { o.Subprotocols = append([]string{}, offered...) })
+			status := env.handshake(ctx, env.Server, func(o *probe.Options) { o.Subprotocols = append([]string{}, offered...) })
 
 			Observe("the HTTP status", status).Is(http.StatusBadRequest)
 		},
@@ -68,9 +83,21 @@ func registerHandshake(env *Env) {
 	})
 
 	It("is refused from a foreign origin", Verifies("RTM-TRANSPORT-053"), func(ctx SpecContext) {
-		status := env.handshake(ctx, func(o *probe.Options) { o.Header = http.Header{"Origin": {"https://evil.example"}} })
+		status := env.handshake(ctx, env.Server, func(o *probe.Options) { o.Header = http.Header{"Origin": {"https://evil.example"}} })
 
 		Observe("the HTTP status", status).Is(http.StatusForbidden)
+	})
+
+	It("is refused at another path", Verifies("RTM-TRANSPORT-085"), func(ctx SpecContext) {
+		status := env.handshake(ctx, env.address(func(u *url.URL) { u.Path += "/nowhere" }))
+
+		Observe("the HTTP status", status).Is(http.StatusNotFound)
+	})
+
+	It("ignores a query", Verifies("RTM-TRANSPORT-085"), func(ctx SpecContext) {
+		status := env.handshake(ctx, env.address(func(u *url.URL) { u.RawQuery = "novelty=1" }))
+
+		Observe("the HTTP status", status).Is(http.StatusSwitchingProtocols)
 	})
 
 	It("leads to a login that announces every limit", Verifies("RTM-TRANSPORT-004"), func(ctx SpecContext) {
@@ -185,6 +212,18 @@ func registerFrames(env *Env) {
 		Entry("spaces and line breaks", " {\r\n\t\"kind\" : \"ping\" , \"id\" : 77 }\n "),
 		Entry("id first", `{"id":77,"kind":"ping"}`), Entry("kind last", `{"x":[{}],"id":77,"kind":"ping"}`),
 		Entry("escapes in a name", `{"\u006bind":"ping","id":77}`), Entry("escapes in a value", `{"kind":"\u0070\u0069ng","id":77}`),
+	)
+
+	DescribeTable("may be nested 32 levels deep", Verifies("RTM-TRANSPORT-079"),
+		func(ctx SpecContext, open, end string) {
+			alice := env.Login(ctx, "alice", WithoutPing())
+
+			// The frame itself is the first level.
+			alice.sendText(`{"kind":"ping","id":77,"x":` + strings.Repeat(open, 31) + "1" + strings.Repeat(end, 31) + "}")
+
+			alice.Await(ctx, probe.Kind("pong").With("id", 77))
+		},
+		Entry("of objects", `{"x":`, "}"), Entry("of lists", "[", "]"),
 	)
 
 	DescribeTable("may come in fragments", Verifies("RTM-TRANSPORT-022"),

@@ -68,7 +68,10 @@ func registerHostileFrames(env *Env) {
 	})
 	closes(env, "RTM-TRANSPORT-012", "a name in another case", 4204, map[string]string{
 		"id": `{"kind":"ping","id":5,"ID":6}`, "to": `{"kind":"peer.send","id":5,"to":"a","To":"b","text":"hi"}`,
-		"channel": `{"kind":"channel.join","id":5,"CHANNEL":"lobby"}`,
+		"channel":         `{"kind":"channel.join","id":5,"CHANNEL":"lobby"}`,
+		"U+212A for a k":  "{\"kind\":\"ping\",\"id\":5,\"\u212aind\":\"ping\"}",
+		"U+017F for an s": "{\"kind\":\"channel.count\",\"id\":5,\"channels\":[\"a\"],\"channel\u017f\":[\"b\"]}",
+		"U+017F, escaped": `{"kind":"channel.count","id":5,"channels":["a"],"channel\u017f":["b"]}`,
 	})
 	closes(env, "RTM-TRANSPORT-013", "not UTF-8", 1007, map[string]string{
 		"a stray byte": "{\"kind\":\"ping\",\"id\":5,\"x\":\"\xff\"}", "an overlong form": "{\"kind\":\"ping\",\"id\":5,\"x\":\"\xc0\xaf\"}",
@@ -84,7 +87,8 @@ func registerHostileFrames(env *Env) {
 		"raw": `{"kind":"peer.send","id":5,"to":"bob","raw":[1,2]}`, "channel": `{"kind":"channel.join","id":5,"channel":["lobby"]}`,
 		"after": `{"kind":"channel.join","id":5,"channel":"lobby","after":"5"}`, "channels": `{"kind":"channel.count","id":5,"channels":"lobby"}`,
 		"an element of channels": `{"kind":"channel.count","id":5,"channels":[5]}`, "token": `{"kind":"token.renew","id":5,"token":5}`,
-		"seq": `{"kind":"peer.ack","seq":"1"}`,
+		"seq": `{"kind":"peer.ack","seq":"1"}`, "null in a list": `{"kind":"channel.count","id":5,"channels":["lobby",null]}`,
+		"null in a list of objects": `{"kind":"login","id":5,"app_id":"0123456789abcdef0123456789abcdef","uid":"a","resume":{"session":"x","peer_seq":0,"channels":[null]}}`,
 	})
 	closes(env, "RTM-TRANSPORT-018", "something behind the object", 4204, map[string]string{
 		"a word": `{"kind":"ping","id":5}x`, "a second object": `{"kind":"ping","id":5}{"kind":"ping","id":6}`, "a bracket": `{"kind":"ping","id":5}]`,
@@ -95,6 +99,29 @@ func registerHostileFrames(env *Env) {
 		"channel.message": `{"kind":"channel.message","channel":"lobby","from":"mallory","seq":1,"ts":1,"text":"hi"}`,
 		"login.kicked":    `{"kind":"login.kicked","reason":"REMOTE_LOGIN"}`,
 	})
+
+	closes(env, "RTM-TRANSPORT-080", "half a surrogate pair", 4204, map[string]string{
+		"the first": `{"kind":"ping","id":5,"x":"\ud83d"}`, "the second": `{"kind":"ping","id":5,"x":"\ude00"}`,
+		"both in the wrong order": `{"kind":"ping","id":5,"x":"\ude00\ud83d"}`, "in a name": `{"kind":"ping","id":5,"\ud83d":1}`,
+		"before another character": `{"kind":"ping","id":5,"x":"\ud83d\u0041"}`, "deep in a member": `{"kind":"ping","id":5,"x":[{"y":"\uD83D"}]}`,
+		"in a member that is defined": `{"kind":"channel.count","id":5,"channels":["\ud83d"]}`,
+	})
+
+	DescribeTable("a bad id that nobody asked for", Verifies("RTM-TRANSPORT-078"),
+		func(ctx SpecContext, kind, id string) {
+			alice, mallory := env.Login(ctx, "alice"), env.Login(ctx, "mallory", WithoutPing(), WithoutAck())
+			alice.Start("peer.send", probe.F("to", mallory.UID), probe.F("text", "hi"))
+			seq, _ := mallory.Await(ctx, peerMessage("hi")).Int("seq")
+
+			// A server that ignores the frame answers the ping.
+			mallory.sendFrames(textFrame(fmt.Sprintf(`{"kind":%q,"id":%s,"seq":%d}`, kind, id, seq)), textFrame(pingOf(100)))
+
+			Observe("the close code", mallory.awaitRefusal(ctx)).Is(4204)
+		},
+		func(kind, id string) string { return kind + " with the id " + id },
+		Entry(nil, "novelty", "0"), Entry(nil, "novelty", "-5"), Entry(nil, "novelty", "5.5"), Entry(nil, "novelty", `"5"`),
+		Entry(nil, "novelty", "9007199254740992"), Entry(nil, "peer.ack", "0"), Entry(nil, "peer.ack", `"5"`), Entry(nil, "peer.ack", "1e1"),
+	)
 
 	It("binary", Verifies("RTM-TRANSPORT-014"), func(ctx SpecContext) {
 		mallory := env.Login(ctx, "mallory", WithoutPing())
@@ -134,6 +161,11 @@ func registerHostileFrames(env *Env) {
 func pingOf(size int) string {
 	const start, end = `{"kind":"ping","id":77,"x":"`, `"}`
 	return start + strings.Repeat("x", size-len(start)-len(end)) + end
+}
+
+// textFrame is a whole text message.
+func textFrame(text string) probe.RawFrame {
+	return probe.RawFrame{Opcode: probe.OpText, Payload: []byte(text)}
 }
 
 // offences are what a hostile or broken client may do to its own connection.
@@ -210,6 +242,17 @@ func registerHostileClients(env *Env) {
 			mallory.awaitRefusal(ctx)
 		})
 	}
+
+	It("reach nobody behind the close frame of the server", Verifies("RTM-TRANSPORT-081"), func(ctx SpecContext) {
+		alice, bob, mallory := env.Login(ctx, "alice"), env.Login(ctx, "bob"), env.Login(ctx, "mallory", WithoutPing())
+		late, _ := probe.Encode(probe.F("kind", "peer.send"), probe.F("id", 5), probe.F("to", bob.UID), probe.F("text", "too late"))
+		mallory.sendFrames(breaches["nonsense"], textFrame(string(late)))
+		mallory.awaitRefusal(ctx)
+
+		alice.SendPeer(ctx, bob.UID, "all well?").OK()
+
+		Observe("what bob gets", Texts(bob.Until(ctx, peerMessage("all well?")))).Is([]string{"all well?"})
+	})
 
 	It("reach nobody with a frame that two readers could understand differently", Verifies("RTM-TRANSPORT-011"), func(ctx SpecContext) {
 		alice, bob, mallory := env.Login(ctx, "alice"), env.Login(ctx, "bob"), env.Login(ctx, "mallory")

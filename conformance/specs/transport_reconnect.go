@@ -167,6 +167,18 @@ func registerResume(env *Env) {
 		Observe("the missing channels", missing).Is([]string{hall})
 	})
 
+	It("lists each of them once, and one that can be no channel", Verifies("RTM-TRANSPORT-049"), func(ctx SpecContext) {
+		lobby, hall := env.Channel("lobby"), probe.Cursor{Channel: env.Channel("hall")}
+		alice := env.Login(ctx, "alice")
+		place := alice.joinAt(ctx, lobby)
+		alice.Cut()
+
+		_, answer := alice.Resume(ctx, 0, hall, place, probe.Cursor{Channel: "null"}, hall)
+
+		missing, _ := answer.OK().Texts("missing")
+		Observe("the missing channels", missing).HoldsExactly([]string{hall.Channel, "null"})
+	})
+
 	It("counts the channels against the limit", Verifies("RTM-TRANSPORT-046"), func(ctx SpecContext) {
 		alice := env.Login(ctx, "alice")
 		places := alice.fill(ctx, env.Limits.Number("channels"))
@@ -246,10 +258,7 @@ func registerReplay(env *Env) {
 
 		bob.SendPeer(ctx, alice.UID, "welcome back").OK()
 		got := Texts(back.Until(ctx, peerMessage("welcome back")))
-		held := got[:len(got)-1]
-		// A server may bound what it holds, so the last ones may be missing.
-		Observe("what alice gets of the outage", held).IsAbout(fmt.Sprintf("is what bob sent, %s, or its beginning", show(sent)),
-			len(held) > 0 && len(held) <= len(sent) && slices.Equal(held, sent[:len(held)]))
+		Observe("what alice gets of the outage", got[:len(got)-1]).isBeginning(sent)
 	})
 
 	It("does not repeat peer messages up to the cursor", Verifies("RTM-TRANSPORT-037"), func(ctx SpecContext) {
@@ -262,6 +271,23 @@ func registerReplay(env *Env) {
 
 		bob.SendPeer(ctx, alice.UID, "two").OK()
 		Observe("what alice gets", Texts(sentBy(bob, back.Until(ctx, peerMessage("two"))))).Is([]string{"two"})
+	})
+
+	It("cannot acknowledge what was only held", Verifies("RTM-TRANSPORT-082"), func(ctx SpecContext) {
+		alice, bob := env.Login(ctx, "alice"), env.Login(ctx, "bob")
+		sent := append(alice.lost(ctx, bob), "held")
+		bob.SendPeer(ctx, alice.UID, "held").OK()
+		hasty, credentials := alice.Elsewhere(ctx), env.Credentials(ctx, alice.UID)
+		// A server that holds less than all has not even given this number to a message.
+		credentials.Resume = &probe.Resume{Session: alice.Session, PeerSeq: int64(len(sent))}
+
+		hasty.Start("login", credentials.Fields()...)
+
+		Observe("the close code", hasty.awaitRefusal(ctx)).Is(4204)
+		back, _ := alice.Resume(ctx, 0)
+		bob.SendPeer(ctx, alice.UID, "welcome back").OK()
+		got := Texts(back.Until(ctx, peerMessage("welcome back")))
+		Observe("what alice gets of the outage", got[:len(got)-1]).isBeginning(sent)
 	})
 
 	It("takes acknowledgements like any other", Verifies("RTM-TRANSPORT-048"), func(ctx SpecContext) {
@@ -290,6 +316,40 @@ func registerReplay(env *Env) {
 		bob.SendChannel(ctx, lobby, "welcome back").OK()
 		Observe("what alice gets", Texts(back.Until(ctx, channelMessage(lobby, "welcome back")))).Is(append(texts, "welcome back"))
 	})
+
+	DescribeTable("takes the first of two cursors for a channel", Verifies("RTM-TRANSPORT-083"),
+		func(ctx SpecContext, first, second int, want ...string) {
+			lobby := env.Channel("lobby")
+			bob, alice := env.member(ctx, "bob", lobby), env.Login(ctx, "alice")
+			places := []probe.Cursor{alice.joinAt(ctx, lobby), {Channel: lobby}}
+			bob.SendChannel(ctx, lobby, "hi").OK()
+			places[1].Seq, _ = alice.Await(ctx, channelMessage(lobby, "hi")).Int("seq")
+			alice.Cut()
+
+			back, _ := alice.Resume(ctx, 0, places[first], places[second])
+
+			bob.SendChannel(ctx, lobby, "welcome back").OK()
+			Observe("what alice gets", Texts(back.Until(ctx, channelMessage(lobby, "welcome back")))).Is(want)
+		},
+		Entry("the older one", 0, 1, "hi", "welcome back"), Entry("the newer one", 1, 0, "welcome back"),
+	)
+
+	DescribeTable("delivers nothing behind a cursor", Verifies("RTM-TRANSPORT-084"),
+		func(ctx SpecContext, cursor func(position int64) int64) {
+			lobby := env.Channel("lobby")
+			bob, alice := env.member(ctx, "bob", lobby), env.member(ctx, "alice", lobby)
+			bob.SendChannel(ctx, lobby, "hi").OK()
+			position, _ := alice.Await(ctx, channelMessage(lobby, "hi")).Int("seq")
+			alice.Cut()
+
+			back, _ := alice.Resume(ctx, 0, probe.Cursor{Channel: lobby, Seq: cursor(position)})
+
+			bob.SendChannel(ctx, lobby, "welcome back").OK()
+			Observe("what alice gets", Texts(back.Until(ctx, channelMessage(lobby, "welcome back")))).Is([]string{"welcome back"})
+		},
+		Entry("of 0", func(int64) int64 { return 0 }), Entry("at the channel's position", func(position int64) int64 { return position }),
+		Entry("far above it", func(int64) int64 { return 1<<53 - 1 }),
+	)
 
 	It("delivers no more of a channel than announced, the newest", Verifies("RTM-TRANSPORT-039"), func(ctx SpecContext) {
 		lobby, limit := env.Channel("lobby"), env.Limits.Number("replay_messages")
@@ -345,6 +405,14 @@ func registerReplay(env *Env) {
 
 		Observe("what alice gets", Texts(alice.Until(ctx, channelMessage(lobby, "new")))).Is([]string{"new"})
 	})
+}
+
+// isBeginning asks for at least the first of the texts that were sent during an outage: a server may bound what it holds,
+// so the last ones may be missing.
+func (o Observation) isBeginning(sent []string) {
+	held, _ := o.got.([]string)
+	o.IsAbout(fmt.Sprintf("is what was sent, %s, or its beginning", show(sent)),
+		len(held) > 0 && len(held) <= len(sent) && slices.Equal(held, sent[:len(held)]))
 }
 
 // sendAll sends these texts to a channel and waits until they are accepted.
