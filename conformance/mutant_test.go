@@ -79,7 +79,7 @@ func TestAFaultyServerFailsExactlyTheRequirementThatNamesItsFault(t *testing.T) 
 		},
 		"hides a name": {
 			replacing(probe.ToClient, `"name":"PEER_MESSAGE_ERR_INVALID_USERID"`, `"name":"ERR"`),
-			[]string{"RTM-PEER-016", "RTM-TRANSPORT-025"},
+			[]string{"RTM-PEER-016", "RTM-TRANSPORT-025", "RTM-TRANSPORT-085"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
