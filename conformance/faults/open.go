@@ -24,7 +24,7 @@ func (p *Proxy) Open() {
 	p.conns[conn] = true
 	_ = conn.SetDeadline(time.Now().Add(openTimeout))
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+
-		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: rtm.v1.json\r\n\r\n", p.target.EscapedPath(), p.target.Host)
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: rtm.v1.json\r\n\r\n", p.target.RequestURI(), p.target.Host)
 	from := bufio.NewReader(conn)
 	response, err := http.ReadResponse(from, nil)
 	if err != nil || response.StatusCode != http.StatusSwitchingProtocols {

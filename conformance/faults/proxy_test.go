@@ -64,3 +64,32 @@ func TestAClientThatDoesNotReadIsStillHeard(t *testing.T) {
 		}
 	}
 }
+
+func TestAProxyOpensConnectionsOfItsOwnAndRefusesThoseOfOthers(t *testing.T) {
+	opened := make(chan struct{}, 2)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ws, err := new(websocket.Upgrader).Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer ws.Close()
+		opened <- struct{}{}
+		_, _, _ = ws.ReadMessage()
+	}))
+	t.Cleanup(server.Close)
+	proxy, err := NewProxy("ws"+strings.TrimPrefix(server.URL, "http"), nil, func(p *Proxy) func(*Link) {
+		p.Open()
+		p.Refuse()
+		return func(*Link) {}
+	}, new(Counter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	if len(opened) != 1 {
+		t.Errorf("the server has %d connections", len(opened))
+	}
+	if _, _, err := websocket.DefaultDialer.DialContext(t.Context(), proxy.URL(), nil); err == nil || len(opened) != 1 {
+		t.Errorf("a connection was let in (%v), and the server has %d", err, len(opened))
+	}
+}

@@ -229,16 +229,17 @@ var transportClientReturnFaults = []Fault{
 		Plant:  resuming(func(resume map[string]json.RawMessage) { delete(resume, "channels") }),
 	},
 	{
-		Name: "transport.client-return-told-as-a-join", Text: "Listeners of a channel hear of the client itself when it comes back.", Subject: Client,
+		Name: "transport.client-return-leaves", Text: "A client that comes back leaves the channels that it was in.", Subject: Client,
 		Breaks: []string{"RTM-TRANSPORT-062"},
 		Plant: inRooms(func(l *Link, in rooms) {
-			watch(l, resumed, func(f *Frame) bool {
-				l.Send(ToClient, f.clone())
-				for channel := range in[f.Text("session")] {
-					l.Activate()
-					l.ToClient(`{"kind":"channel.member_joined","channel":%q,"uid":%q}`, channel, l.UID)
+			watch(l, every, func(f *Frame) bool {
+				if resumed(f) {
+					for channel := range in[f.Text("session")] {
+						l.Activate()
+						l.Request("channel.leave", map[string]any{"channel": channel})
+					}
 				}
-				return false
+				return !l.Own(f)
 			})
 		}),
 	},

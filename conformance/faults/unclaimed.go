@@ -80,7 +80,10 @@ func littleServer(l *Link) {
 }
 
 // ofProfile are the commands of a profile that an adapter must refuse which does not claim it.
-var ofProfile = map[string]string{"createChannel": "channels", "memberCounts": "channels", "renewToken": "tokens"}
+var ofProfile = map[string]string{
+	"createChannel": "channels", "joinChannel": "channels", "leaveChannel": "channels", "sendChannel": "channels", "members": "channels",
+	"memberCounts": "channels", "renewToken": "tokens",
+}
 
 // littleClient makes an adapter claim no more than core and keep to that.
 var littleClient = claimingLittle()
