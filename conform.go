@@ -28,20 +28,27 @@ type conformCommand struct {
 type conformRunCommand struct {
 	subjectFlags
 
-	Profile []string `placeholder:"NAME" help:"Judge this profile only; repeatable."`
+	Profile []string `placeholder:"NAME" help:"Judge this profile only; repeatable. rtmkit conform list names them."`
 	Only    []string `placeholder:"ID" help:"Judge these requirements only; repeatable, * and ? are wildcards."`
 	Skip    []string `placeholder:"ID" help:"Leave these requirements out; repeatable."`
 	Slow    bool     `help:"Judge also what takes longer than 5 s with the limits that the server announces."`
 	Strict  bool     `help:"Let the violation of a SHOULD, and a profile that was judged in part only, fail the run."`
 	Repeat  int      `default:"1" placeholder:"N" help:"Judge everything this often, in other orders; what differs is flaky and fails the run."`
-	Set     string   `placeholder:"VERSION" help:"Frozen set of requirements that decides; what is newer is provisional."`
+	Set     string   `placeholder:"VERSION" help:"Frozen set of requirements that decides; what is newer is judged and fails nothing (default ${set})."`
 
-	KnownFailures      string `type:"existingfile" placeholder:"FILE" help:"YAML list of requirements that are known not to be met, each with id, reason, until, and issue and observed if you like."`
-	WriteKnownFailures string `placeholder:"FILE" help:"Write what fails now as such a list."`
+	KnownFailures      string `type:"existingfile" placeholder:"FILE" help:"YAML list of requirements that are known not to be met, each with id, reason and until, a day, and if you like issue and observed."`
+	WriteKnownFailures string `placeholder:"FILE" help:"Write what fails now as such a list; its reasons are left to be written."`
 
 	Seed    int64  `placeholder:"N" help:"Order of the specs; 0 takes a new one."`
 	Workers int    `default:"${workers}" placeholder:"N" help:"Judge this many parts of the run at a time."`
 	Out     string `placeholder:"DIR" help:"Write report.json, junit.xml, summary.md and index.html here."`
+}
+
+// Help says more than a line below the name of the command.
+func (conformRunCommand) Help() string {
+	return `Without a flag the reference pair is judged. --server or --server-command names a server to judge; with --client it is the server that the client is judged against.
+
+Exit codes: 0 everything that was judged held; 1 something did not hold, or nothing was judged; 2 a flag or file is wrong; 3 the server cannot be reached or speaks another protocol, or the adapter broke; 4 rtmkit itself failed; 130 interrupted.`
 }
 
 // defaultWorkers is how many parts of a run are judged at a time. Nearly all of a run

@@ -19,6 +19,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/rtmkit/rtmkit/conformance/catalogue"
 )
 
 // version is the version of the toolkit: of the suite, the server, the generator
@@ -158,9 +160,18 @@ func commandLine(options ...kong.Option) (*kong.Kong, error) {
 	return kong.New(new(commands), append(options,
 		kong.Name("rtmkit"),
 		kong.Description("Judges and measures real-time messaging servers and clients."),
-		kong.Vars(serveDefaults()), kong.Vars{"app_id": defaultAppID, "workers": defaultWorkers},
+		kong.Vars(serveDefaults()), kong.Vars{"app_id": defaultAppID, "workers": defaultWorkers, "set": catalogue.CurrentSet},
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.ValueFormatter(helpOf),
 	)...)
+}
+
+// helpOf returns the help of a flag, with the default that kong leaves out where a placeholder stands.
+func helpOf(value *kong.Value) string {
+	if value.Flag == nil || value.Flag.PlaceHolder == "" || value.Default == "" || value.Default == "0" {
+		return value.Help
+	}
+	return strings.TrimSuffix(value.Help, ".") + " (default " + value.Default + ")."
 }
 
 // helpFor returns the help command for the place where parsing stopped.

@@ -14,15 +14,15 @@ const defaultAppID = "0123456789abcdef0123456789abcdef"
 
 // serverFlags say which server is judged, or judged against.
 type serverFlags struct {
-	Server        string  `placeholder:"URL" help:"Server under test, ws:// or wss://; without it the reference server is started."`
-	ServerCommand string  `placeholder:"CMD" help:"Command that starts the server under test and prints {\"ready\":\"ws://…\"} when it accepts connections; it is ended by SIGTERM."`
+	Server        string  `placeholder:"URL" help:"URL of the server, ws:// or wss://; without it the reference server is started."`
+	ServerCommand string  `placeholder:"CMD" help:"Command that starts the server and prints {\"ready\":\"ws://…\"} when it accepts connections; it is ended by SIGTERM."`
 	AppID         string  `default:"${app_id}" placeholder:"ID" help:"App in which the specs log in."`
 	OtherAppID    string  `placeholder:"ID" help:"A second, open app of the server, for the profile apps."`
 	TokenCommand  string  `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	TokenAppID    string  `placeholder:"ID" help:"App with a certificate, for the profile tokens; the suite mints its tokens itself."`
 	TokenAppFile  string  `type:"existingfile" placeholder:"FILE" help:"File with the certificate of --token-app-id."`
 	Limits        string  `default:"short" enum:"short,published" help:"Waiting times of a reference server that is started: short, or those that the protocol publishes, such as a grace of 30 s."`
-	SlowFactor    float64 `default:"1" placeholder:"X" help:"Stretch every waiting time, for a slow server or machine."`
+	SlowFactor    float64 `default:"1" placeholder:"X" help:"Stretch every waiting time by this factor, for a slow server or machine."`
 	tlsFlags
 }
 
