@@ -26,10 +26,10 @@ func TestTheCommandThatRepeatsARequirementIsUnderstood(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := conformRunCommand{Slow: true, subjectFlags: subjectFlags{
+	run := conformRunCommand{Slow: true, Strict: true, subjectFlags: subjectFlags{
 		serverFlags: serverFlags{
 			Server: "wss://rtm.example/rtm/v1", ServerCommand: "./serve.sh", AppID: "0f", OtherAppID: "0e", TokenCommand: "./mint.sh",
-			TokenAppID: "0d", TokenAppFile: file, tlsFlags: tlsFlags{TLSCA: file, Insecure: true},
+			TokenAppID: "0d", TokenAppFile: file, Limits: "published", SlowFactor: 2, tlsFlags: tlsFlags{TLSCA: file, Insecure: true},
 		},
 		Claim: []string{"core", "channels"}, Client: true, Command: []string{"node", "adapter.mjs"},
 	}}
@@ -114,10 +114,15 @@ func withFilesOf(t *testing.T, words []string) string {
 	dir := t.TempDir()
 	for _, word := range words {
 		_, value, _ := strings.Cut("="+strings.TrimPrefix(word, "--"), "=")
-		if filepath.IsLocal(value) && strings.ContainsAny(value, ".") && !strings.ContainsAny(value, "/ ") {
-			if err := os.WriteFile(filepath.Join(dir, value), nil, 0o600); err != nil {
-				t.Fatal(err)
-			}
+		if !filepath.IsLocal(value) || filepath.Ext(value) == "" || strings.ContainsAny(value, " ") {
+			continue
+		}
+		file := filepath.Join(dir, value)
+		if err := os.MkdirAll(filepath.Dir(file), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return dir
