@@ -44,6 +44,9 @@ func startBrowser(t *testing.T) context.Context {
 			break
 		}
 	}
+	if binary == "" && os.Getenv("RTMKIT_REQUIRE_ALL") != "" {
+		t.Fatal("chromium is missing, and RTMKIT_REQUIRE_ALL is set")
+	}
 	if binary == "" {
 		t.Skip("no chromium on the PATH: the page is not looked at in a browser")
 	}
