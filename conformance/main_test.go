@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -14,8 +15,15 @@ import (
 const workerOf = "RTMKIT_TEST_WORKER_OF"
 
 func TestMain(m *testing.M) {
+	if kind := os.Getenv(adapterKind); kind != "" {
+		os.Exit(beAdapter(kind))
+	}
 	if server := os.Getenv(workerOf); server != "" {
-		if err := Work(context.Background(), pair(server), os.Stdin, os.Stdout); err != nil {
+		cfg := pair(server)
+		if kind := os.Getenv(workerWith); kind != "" {
+			cfg = client(server, kind)
+		}
+		if err := Work(context.Background(), cfg, os.Stdin, os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -27,10 +35,10 @@ func TestMain(m *testing.M) {
 }
 
 // startTestWorker starts the test binary as a worker.
-func startTestWorker(server string) func(context.Context) (*Worker, error) {
+func startTestWorker(server string, environment ...string) func(context.Context) (*Worker, error) {
 	return func(context.Context) (*Worker, error) {
 		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), workerOf+"="+server)
+		cmd.Env = append(append(os.Environ(), workerOf+"="+server), environment...)
 		cmd.Stderr = os.Stderr
 		in, err := cmd.StdinPipe()
 		if err != nil {
@@ -43,6 +51,10 @@ func startTestWorker(server string) func(context.Context) (*Worker, error) {
 		if err := cmd.Start(); err != nil {
 			return nil, err
 		}
-		return &Worker{In: in, Out: out, Stop: func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }}, nil
+		return &Worker{In: in, Out: out, Stop: func() {
+			kill := time.AfterFunc(endsWithin, func() { _ = cmd.Process.Kill() })
+			defer kill.Stop()
+			_ = cmd.Wait()
+		}}, nil
 	}
 }

@@ -154,6 +154,10 @@ func (c *remoteClient) RemoveAllListeners(ctx context.Context) error {
 	return c.ask(ctx, &command{Cmd: "removeAllListeners"}, nil)
 }
 
+// closesWithin bounds the release of a client, which talks to nobody. It comes after each spec, so that one that hangs
+// must not cost as much as a call that waits for a server.
+const closesWithin = 5 * time.Second
+
 func (c *remoteClient) Close() error {
 	c.life.mu.Lock()
 	closed := c.closed
@@ -162,7 +166,9 @@ func (c *remoteClient) Close() error {
 	if closed {
 		return nil
 	}
-	return c.ask(context.Background(), &command{Cmd: "close"}, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), min(closesWithin, c.life.program.command.Patience))
+	defer cancel()
+	return c.ask(ctx, &command{Cmd: "close"}, nil)
 }
 
 // remoteChannel is a channel object that an adapter holds.
