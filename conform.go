@@ -20,6 +20,7 @@ type conformCommand struct {
 	List     conformListCommand     `cmd:"" help:"List the requirements."`
 	Explain  conformExplainCommand  `cmd:"" help:"Say what a requirement asks for, where it comes from and how it is judged."`
 	Selftest conformSelftestCommand `cmd:"" help:"Prove that the suite catches what it claims to catch."`
+	Plant    conformPlantCommand    `cmd:"" help:"Stand a server up that has one fault, to try out what notices it."`
 	Replay   conformReplayCommand   `cmd:"" help:"Play a recorded wire trace to a server, without the suite."`
 	Scenario scenarioCommand        `cmd:"" help:"Play a scenario of several users and compare what the server does with the model."`
 	Worker   conformWorkerCommand   `cmd:"" hidden:"" help:"Do parts of another run."`

@@ -18,11 +18,12 @@ import (
 )
 
 type conformMatrixCommand struct {
-	File    string `arg:"" type:"existingfile" help:"YAML file with the lists servers and clients."`
-	Out     string `required:"" placeholder:"DIR" help:"Write grid.json, grid.md, index.html and a folder for each run here."`
-	Slow    bool   `help:"Judge also what takes longer than 5 s with the limits that a server announces."`
-	Seed    int64  `placeholder:"N" help:"Order of the specs; 0 takes a new one."`
-	Workers int    `default:"${workers}" placeholder:"N" help:"Judge this many parts of a run at a time."`
+	File    string   `arg:"" type:"existingfile" help:"YAML file with the lists servers and clients."`
+	Out     string   `required:"" placeholder:"DIR" help:"Write grid.json, grid.md, index.html and a folder for each run here."`
+	Only    []string `placeholder:"ID" help:"Judge these requirements only; repeatable, * and ? are wildcards."`
+	Slow    bool     `help:"Judge also what takes longer than 5 s with the limits that a server announces."`
+	Seed    int64    `placeholder:"N" help:"Order of the specs; 0 takes a new one."`
+	Workers int      `default:"${workers}" placeholder:"N" help:"Judge this many parts of a run at a time."`
 }
 
 // matrixFile is the file of the matrix command.
@@ -63,6 +64,9 @@ func readMatrix(path string) (*matrixFile, error) {
 	decoder.KnownFields(true)
 	if err := decoder.Decode(file); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fail(exitUsage, "%s: %s", path, yamlSentence(err))
+	}
+	if err := decoder.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, fail(exitUsage, "%s: something stands after the lists", path)
 	}
 	if len(file.Servers) == 0 || len(file.Clients) == 0 {
 		return nil, fail(exitUsage, "%s: it needs a list servers and a list clients, each with at least one entry", path)
@@ -158,7 +162,7 @@ func (c *conformMatrixCommand) Run(a *app) error {
 // cell judges a client against a server, or the server alone, in a folder of its own.
 func (c *conformMatrixCommand) cell(a *app, server matrixServer, client *matrixClient) reports.Cell {
 	folder := server.Name
-	run := conformRunCommand{Seed: c.Seed, Slow: c.Slow, Workers: c.Workers, Repeat: 1}
+	run := conformRunCommand{Only: c.Only, Seed: c.Seed, Slow: c.Slow, Workers: c.Workers, Repeat: 1}
 	run.serverFlags = serverFlags{
 		Server: server.URL, ServerCommand: server.Command, AppID: server.AppID, OtherAppID: server.OtherAppID,
 		TokenCommand: server.TokenCommand, SlowFactor: 1, tlsFlags: tlsFlags{TLSCA: server.TLSCA, Insecure: server.Insecure},

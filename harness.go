@@ -105,12 +105,15 @@ func runHarness(ctx context.Context, tell func(name string)) ([]reports.HarnessR
 	results := make([]reports.HarnessResult, len(harnessCases))
 	errs := make([]error, len(harnessCases))
 	var running sync.WaitGroup
+	var telling sync.Mutex
 	slots := make(chan struct{}, 4)
 	for i, harness := range harnessCases {
 		running.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			results[i], errs[i] = harness.run(ctx, self)
+			telling.Lock()
+			defer telling.Unlock()
 			tell(harness.name)
 		})
 	}

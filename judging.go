@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/rtmkit/rtmkit/conformance"
 	"github.com/rtmkit/rtmkit/conformance/adapter"
-	"github.com/rtmkit/rtmkit/reports"
 	"github.com/rtmkit/rtmkit/sdk/token"
 )
 
@@ -148,13 +146,15 @@ func tokenCommandFor(command, appID string) func(ctx context.Context, uid string
 	return func(ctx context.Context, uid string) (string, error) {
 		cmd := exec.CommandContext(ctx, "sh", "-c", command)
 		cmd.Env = append(os.Environ(), "RTM_APP_ID="+appID, "RTM_UID="+uid)
-		var out, diagnosis bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &diagnosis
+		// What the shell started must not keep a run waiting that has ended.
+		cmd.WaitDelay = time.Second
+		out, diagnosis := new(tail), new(tail)
+		cmd.Stdout, cmd.Stderr = out, diagnosis
 		if err := cmd.Run(); err != nil {
-			return "", fmt.Errorf("the token command failed (%w): %s", err, reports.Redact(strings.TrimSpace(diagnosis.String())))
+			return "", fmt.Errorf("the token command failed (%w): %s", err, diagnosis)
 		}
-		text := strings.TrimSpace(out.String())
-		if text == "" || strings.ContainsAny(text, " \t\n") {
+		text := strings.TrimSpace(string(out.kept))
+		if text == "" || len(out.kept) == tailBytes || strings.ContainsAny(text, " \t\n") {
 			return "", errors.New("the token command must print one token and nothing else")
 		}
 		return text, nil

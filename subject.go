@@ -88,6 +88,8 @@ func (f *serverFlags) open(a *app, calls pairCalls) (*subject, error) {
 		return nil, fail(exitUsage, "--limits belongs to the reference server; a server under test announces its own")
 	case f.Server != "" && f.ServerCommand != "":
 		return nil, fail(exitUsage, "--server and --server-command exclude each other; give the one that fits")
+	case f.SlowFactor <= 0:
+		return nil, fail(exitUsage, "--slow-factor %v: give a number above 0", f.SlowFactor)
 	case (f.TokenAppID == "") != (f.TokenAppFile == ""):
 		return nil, fail(exitUsage, "--token-app-id and --token-app-file go together; give both or neither")
 	}

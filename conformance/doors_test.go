@@ -132,3 +132,21 @@ func TestAStrictRunMakesAViolatedShouldAFailure(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatFailsARunIsPrinted(t *testing.T) {
+	for _, verdict := range reports.Verdicts() {
+		row := reports.RequirementResult{ID: "RTM-PEER-002", Verdict: verdict, Reason: "why it is so"}
+		result := &reports.Conformance{Requirements: []reports.RequirementResult{row, {ID: "RTM-PEER-001", Verdict: reports.Pass}}}
+		var text strings.Builder
+		if err := Print(&text, result); err != nil {
+			t.Fatal(err)
+		}
+		if ExitCode(result, nil) != ExitConformant && !strings.Contains(text.String(), "why it is so") {
+			t.Errorf("a run that fails by %s does not say so:\n%s", verdict, &text)
+		}
+	}
+	provisional := &reports.RequirementResult{ID: "RTM-PEER-002", Verdict: reports.Fail, Provisional: true}
+	if text := Explain(provisional); !strings.Contains(text, "it decides nothing yet") {
+		t.Errorf("a provisional failure is explained as any other:\n%s", text)
+	}
+}
