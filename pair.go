@@ -28,13 +28,13 @@ type pair struct {
 // shortLimits are the waiting times of a server that is judged: long enough for a
 // busy machine, short enough for an impatient person.
 var shortLimits = []string{
-	"--session-grace", "1500ms", "--reconnect-threshold", "400ms", "--ack-timeout", "1200ms",
-	"--ping-interval", "150ms", "--silence", "1300ms", "--login-timeout", "700ms", "--token-notice", "3s",
-	"--replay-window", "900ms", "--count-interval", "100ms", "--member-limit", "6",
+	"--session-grace", "2500ms", "--reconnect-threshold", "600ms", "--ack-timeout", "2s",
+	"--ping-interval", "150ms", "--silence", "2s", "--login-timeout", "2s", "--token-notice", "3s",
+	"--replay-window", "1500ms", "--count-interval", "100ms", "--member-limit", "6",
 }
 
 // shortTimeouts are those of the SDK beside such a server.
-var shortTimeouts = adapter.Timeouts{Login: 1200 * time.Millisecond, Send: 1200 * time.Millisecond}
+var shortTimeouts = adapter.Timeouts{Login: 2 * time.Second, Send: 2 * time.Second}
 
 func startPair(ctx context.Context, calls pairCalls, limits string) (*pair, error) {
 	p := &pair{tokens: token.App{ID: randomHex(), Certificate: randomHex()}, other: randomHex(), calls: calls}
@@ -77,7 +77,7 @@ func (p *pair) judge(s *subject) {
 	}
 	s.Timeouts = shortTimeouts
 	s.notes = append(s.notes, "The server announced short waiting times ("+strings.Join(shortLimits[:6], " ")+
-		" …), and a client was asked for timeouts of 1.2 s, by which every wait of the suite goes.")
+		" …), and a client was asked for timeouts of 2 s, by which every wait of the suite goes.")
 }
 
 func randomHex() string {
