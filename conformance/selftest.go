@@ -269,7 +269,7 @@ func (t *selftest) judgeAll(ctx context.Context, batches []*batch) (found map[st
 // settle gives each fault its outcomes and returns those that no owner has killed.
 func (t *selftest) settle(planted []faults.Fault, found map[string][]finding, ended map[string]*jobDone) (open []faults.Fault) {
 	for _, fault := range planted {
-		area, _, _ := strings.Cut(fault.Name, ".")
+		area := t.judge.catalogue.Get(fault.Breaks[0]).Area
 		result := reports.FaultResult{
 			Name: fault.Name, Text: fault.Text, Subject: fault.Subject, Area: area, Kind: reports.FrameFault, Breaks: fault.Breaks,
 			Activations: ended[fault.Name].Activations,
