@@ -39,6 +39,9 @@ func TestTheCommandThatRepeatsARequirementIsUnderstood(t *testing.T) {
 // fence is a block of code of a page, and its language.
 var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
 
+// inline is a command in the middle of a sentence.
+var inline = regexp.MustCompile("`rtmkit ([a-z][^`]*)`")
+
 // TestEveryCommandOfThePagesIsUnderstood takes every line of the pages that begins with rtmkit, alone or as a part of a
 // script, and holds it against the real flags.
 func TestEveryCommandOfThePagesIsUnderstood(t *testing.T) {
@@ -59,6 +62,13 @@ func TestEveryCommandOfThePagesIsUnderstood(t *testing.T) {
 					parses(t, words...)
 				})
 			}
+		}
+		for _, span := range inline.FindAllStringSubmatch(string(text), -1) {
+			t.Run(page+"/"+span[1], func(t *testing.T) {
+				words := shellWords(t, strings.TrimSuffix(span[1], " …"))
+				t.Chdir(withFilesOf(t, words))
+				parses(t, words...)
+			})
 		}
 		if found < 3 {
 			t.Errorf("%s has %d commands; the test does not see them", page, found)
