@@ -96,3 +96,37 @@ func with(t *testing.T, variable string) []string {
 	}
 	return found
 }
+
+func TestARunThatIsInterruptedBeforeItsServerIsUpSaysSoAndLeavesNoServer(t *testing.T) {
+	path, heard := binary(t), fifo(t)
+	cmd := exec.Command(path, "conform", "run", "--server-command", `echo started >"$OVERHEARD"; sleep 1000`)
+	cmd.Env = append(os.Environ(), "OVERHEARD="+heard.Name())
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	bufio.NewScanner(heard).Scan()
+	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != int(exitInterrupted) || !strings.Contains(said.String(), "interrupted before anything was judged") {
+		t.Errorf("it ended with exit code %d, want %d: %s", code, exitInterrupted, &said)
+	}
+	if left := with(t, "OVERHEARD="+heard.Name()); len(left) > 0 {
+		t.Errorf("still running: %q", left)
+	}
+}
+
+func TestAPlantedServerEndsWithTheRunThatStartedIt(t *testing.T) {
+	path := binary(t)
+	cmd := exec.Command(path, "conform", "run", "--only", "RTM-PEER-002", "--server-command", quoted(path)+" conform plant peer.offline-received")
+	_ = cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != int(exitViolated) {
+		t.Errorf("it ended with exit code %d, want %d", code, exitViolated)
+	}
+	if left := running(t, path); len(left) > 0 {
+		t.Errorf("still running: %q", left)
+	}
+}
