@@ -23,6 +23,9 @@ type Link struct {
 	OnResponse func(r *http.Response)
 	// OnClient is called for each frame of the client; false swallows it.
 	OnClient func(f *Frame) bool
+	// OnPart is called now and then while a frame of the client comes in parts. Since only whole frames are passed on, the
+	// server is told of the contact by a WebSocket pong; false keeps it from the server.
+	OnPart func() bool
 	// OnServer is called for each frame of the server; false swallows it.
 	OnServer func(f *Frame) bool
 	// OnClientGone is called when the client's connection has ended or was reset; false keeps the one to the server.
@@ -34,6 +37,7 @@ type Link struct {
 
 	ends   [2]net.Conn // by the way of what is written to it
 	queues [2]queue
+	parts  parts
 	asked  map[int64]*Frame
 	nextID int64
 }
@@ -145,7 +149,8 @@ const writeTimeout = 30 * time.Second
 // run makes the handshake and passes frames on until both ways have ended.
 func (l *Link) run(client, server net.Conn) {
 	l.ends = [2]net.Conn{server, client}
-	fromClient, fromServer := bufio.NewReader(client), bufio.NewReader(server)
+	l.parts = parts{Conn: client, came: l.partCame}
+	fromClient, fromServer := bufio.NewReader(&l.parts), bufio.NewReader(server)
 	if !l.handshake(fromClient, fromServer) {
 		return
 	}
@@ -192,7 +197,13 @@ func (l *Link) handshake(fromClient, fromServer *bufio.Reader) bool {
 func (l *Link) pump(way Way, from *bufio.Reader) {
 	to := l.ends[index(way)]
 	for {
+		if way == ToServer {
+			l.parts.begin(from.Buffered() > 0)
+		}
 		f, partial, err := readFrame(from)
+		if way == ToServer {
+			l.parts.end()
+		}
 		if err != nil {
 			l.ended(way, partial, err)
 			return
@@ -218,6 +229,14 @@ func (l *Link) pump(way Way, from *bufio.Reader) {
 			}
 		}
 	}
+}
+
+func (l *Link) partCame() {
+	l.Proxy.hook(l, ToServer, func() {
+		if l.OnPart == nil || l.OnPart() {
+			l.enqueue(ToServer, control(OpPong, ""))
+		}
+	})
 }
 
 func (l *Link) hookOf(way Way) func(*Frame) bool {

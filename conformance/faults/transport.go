@@ -234,6 +234,15 @@ var transportFaults = []Fault{
 		Name: "transport.silence-a-ping-is-no-contact", Text: "A connection that only pings is closed as silent.", Subject: Server,
 		Breaks: []string{"RTM-TRANSPORT-028"}, Plant: deafToPings,
 	},
+	{
+		Name: "transport.silence-half-a-frame-is-no-contact", Text: "A part of a frame does not count as contact.", Subject: Server,
+		Breaks: []string{"RTM-TRANSPORT-086"}, Plant: stateless(func(l *Link) {
+			l.OnPart = func() bool {
+				l.Activate()
+				return false
+			}
+		}),
+	},
 }
 
 // requestKinds are the kinds of frames that a client may send.

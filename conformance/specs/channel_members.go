@@ -92,14 +92,11 @@ func registerChannelCount(env *Env) {
 		lobby := env.Channel("lobby")
 		alice, bob := env.Login(ctx, "alice"), env.Login(ctx, "bob")
 		alice.Join(ctx, lobby).OK()
-		start := time.Now()
 
 		bob.Join(ctx, lobby).OK()
 
 		// What is sent at once is there before the pong, or at least long before the interval is over.
-		for counted := false; !counted; counted = time.Since(start) > env.Limits.Duration("count_interval_ms")/2 {
-			alice.Ping(ctx).OK()
-		}
+		alice.pingFor(ctx, env.Limits.Duration("count_interval_ms")/2)
 		counts := []any{}
 		for _, told := range Of("channel.member_count", alice.Conn.Inbox()) {
 			counts = append(counts, told.Value("count"))

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 
@@ -305,7 +306,19 @@ func registerSilence(env *Env) {
 		// A connection that does not ping tells when the time is over.
 		env.Login(ctx, "clock", silent).AwaitCloseWithin(ctx, env.Within("silence_ms"))
 
-		alice.Ping(ctx).OK()
+		// A server that is about to close the one, too, may take a moment longer.
+		alice.pingFor(ctx, env.Limits.Duration("silence_ms")/10)
+	})
+
+	It("is none while a frame comes bit by bit", Verifies("RTM-TRANSPORT-086"), func(ctx SpecContext) {
+		alice := env.Login(ctx, "alice", silent)
+		// A connection that sends nothing tells when the time is over.
+		clock := env.Login(ctx, "clock", silent)
+
+		rest := alice.trickle(ctx, textFrame(pingOf(1000)).Bytes(), clock)
+
+		alice.sent(alice.Conn.SendRaw(rest))
+		alice.Await(ctx, probe.Kind("pong").With("id", 77))
 	})
 
 	It("about a login is closed with 4003", Verifies("RTM-TRANSPORT-027"), func(ctx SpecContext) {
@@ -314,6 +327,42 @@ func registerSilence(env *Env) {
 
 		Observe("the close code", alice.AwaitCloseWithin(ctx, env.Within("login"))).Is(4003)
 	})
+}
+
+// pingFor pings until this much time has passed, at least once.
+func (a *Actor) pingFor(ctx context.Context, duration time.Duration) {
+	GinkgoHelper()
+	for start := time.Now(); ; {
+		a.Ping(ctx).OK()
+		if time.Since(start) > duration {
+			return
+		}
+	}
+}
+
+// trickle sends a byte now and then, until the connection of another has ended and a moment longer, and returns the bytes
+// that are left.
+func (a *Actor) trickle(ctx context.Context, data []byte, until *Actor) []byte {
+	GinkgoHelper()
+	pace := time.NewTicker(a.env.Limits.Duration("silence_ms") / 10)
+	defer pace.Stop()
+	waiting, cancel := bounded(ctx, a.env.Within("silence_ms"))
+	defer cancel()
+	for late := 0; late < 2 && len(data) > 1; {
+		a.sent(a.Conn.SendRaw(data[:1]))
+		data = data[1:]
+		select {
+		case <-waiting.Done():
+			missing(ctx, "the server closes the connection of "+until.Name, context.Cause(waiting))
+		case <-pace.C:
+		}
+		select {
+		case <-until.Conn.Done():
+			late++
+		default:
+		}
+	}
+	return data
 }
 
 // send sends a frame of this kind that is no request of the connection's own numbering.
