@@ -62,7 +62,7 @@ var secrets = []struct {
 	replace string
 }{
 	// A JSON member; the closing quote may be missing in a frame cut short.
-	{regexp.MustCompile(`(?i)("[a-z_]*(?:token|certificate|secret|password|session)"\s*:\s*")(?:[^"\\]|\\.)*("|$)`), "${1}" + redacted + "${2}"},
+	{regexp.MustCompile(`(?i)("[a-z_]*(?:token|certificate|secret|password|session)"\s*:\s*")(?:[^"\\]|\\.)+("|$)`), "${1}" + redacted + "${2}"},
 	// A flag. One that names a command or a file (--token-command) holds no
 	// secret itself.
 	{regexp.MustCompile(`(?i)(--?(?:[a-z]+-)?(?:token|certificate|secret|password)(?:=|\s+))('[^']*'|"[^"]*"|[^\s'"-][^\s'"]*)`), "${1}" + redacted},

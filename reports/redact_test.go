@@ -46,6 +46,7 @@ func TestRedactionLeavesPlainTextAlone(t *testing.T) {
 		"A missing token is refused with LOGIN_ERR_INVALID_TOKEN.",
 		"rtmkit conform run --token-command ./mint.sh --server ws://127.0.0.1:1/rtm/v1",
 		`{"kind":"token.will_expire","left_ms":30000}`,
+		`{"seq":5,"cmd":"login","client":"c1","uid":"alice","token":""}`,
 		"0079f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00",
 		"user@host 007 RTM-PEER-002",
 	} {
