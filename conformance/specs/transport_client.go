@@ -35,11 +35,14 @@ func registerClientFrames(env *Env) {
 	})
 	It("ignores what it does not know", Verifies("RTM-TRANSPORT-069"), func(ctx SpecContext) {
 		alice := env.LoginClient(ctx, "alice")
+		alice.Tap.Drop(probe.ToServer, probe.Kind("peer.send"))
+		sending, _ := alice.BeginSendToPeer(ctx, env.UID("bob"), alice.Text(ctx, "hi"))
+		request := alice.AwaitSent(ctx, probe.Kind("peer.send"))
 
 		_ = alice.Tap.Inject(probe.ToClient, `{"kind":"presence.changed","uid":"bob"}`)
-		_ = alice.Tap.Inject(probe.ToClient, `{"kind":"token.will_expire","left_ms":30000,"colour":{"name":"blue"}}`)
+		_ = alice.Tap.Inject(probe.ToClient, fmt.Sprintf(`{"kind":"peer.send.ok","id":%d,"received":true,"colour":{"name":"blue"}}`, request.ID))
 
-		alice.AwaitEvent(ctx, On(adapter.TokenWillExpire))
+		sending.Wait(ctx).OK()
 		Observe("the state", alice.State(ctx)).Is("CONNECTED")
 	})
 	It("numbers its requests upwards", Verifies("RTM-TRANSPORT-070"), func(ctx SpecContext) {
