@@ -194,7 +194,7 @@ func (j *judge) runSpecs(ctx context.Context, cfg *Config, env *specs.Env, ids [
 		ran++
 		found := j.read(report)
 		if err := cfg.client.err(); err != nil && j.broken == nil && report.State != types.SpecStateSkipped {
-			j.broken = cfg.client.broken(err)
+			j.broken = cfg.client.broken(fmt.Errorf("while it judged %v: %w", specs.IDs(report.Labels()), err))
 			for i := range found {
 				found[i].Spec.State, found[i].Reason = reports.Error, err.Error()
 			}

@@ -105,21 +105,30 @@ func (c *Config) choose(env *specs.Env) (*selection, error) {
 		}
 	}
 	if len(chosen.left) == len(chosen.catalogue.Requirements) {
-		return nil, &UsageError{"the selection of subjects, profiles and requirements leaves nothing to judge" + chosen.why(c.Only)}
+		return nil, &UsageError{"the selection of subjects, profiles and requirements leaves nothing to judge" + chosen.why(c)}
 	}
 	return chosen, nil
 }
 
 // why tells why the requirements asked for are not judged, so that an empty selection explains itself.
-func (s *selection) why(only []string) string {
+func (s *selection) why(c *Config) string {
+	reason := ""
 	for _, r := range s.catalogue.Requirements {
-		for _, pattern := range only {
+		left := s.left[r.ID]
+		for _, pattern := range c.Only {
 			if matches(pattern, r.ID) {
-				return fmt.Sprintf("; %s: %s", r.ID, s.left[r.ID].Reason)
+				return fmt.Sprintf("; %s: %s", r.ID, left.Reason)
 			}
 		}
+		switch {
+		case len(c.Only) > 0 || len(c.Profiles) > 0 && !slices.Contains(c.Profiles, r.Profile):
+		case left.Verdict == string(reports.NotDeclared):
+			return "; " + left.Reason
+		case reason == "" && r.Judged():
+			reason = "; " + left.Reason
+		}
 	}
-	return ""
+	return reason
 }
 
 func (c *Config) leaveOut(r *catalogue.Requirement, env *specs.Env) (reports.Verdict, string) {

@@ -129,7 +129,7 @@ func (c *check) session(ctx context.Context) error {
 			return fmt.Errorf("the logout of %s does not work: %w", client.uid, err)
 		}
 		if err := client.Close(); err != nil {
-			return fmt.Errorf("the client of %s cannot be closed: %w", client.uid, err)
+			return fmt.Errorf("the client of %s cannot be closed: %w", client.uid, unfilled(err))
 		}
 	}
 	return nil
@@ -143,14 +143,14 @@ func overclaims(profile, cmd string) error {
 func (c *check) client(ctx context.Context, uid string) (*checked, error) {
 	made, err := c.program.NewClient(ctx, c.options)
 	if err != nil {
-		return nil, fmt.Errorf("a client cannot be made: %w", err)
+		return nil, fmt.Errorf("a client cannot be made: %w", unfilled(err))
 	}
 	client := &checked{Client: made, uid: uid, heard: make(chan Event, 256)}
 	if err := client.Listen(ctx, "", client.hear); err != nil {
 		return nil, fmt.Errorf("a listener cannot be registered: %w", err)
 	}
 	if err := client.Login(ctx, uid, ""); err != nil {
-		return nil, fmt.Errorf("the login of %s does not work: %w", uid, err)
+		return nil, fmt.Errorf("the login of %s does not work: %w", uid, unfilled(err))
 	}
 	state, err := client.State(ctx)
 	if err != nil {
@@ -162,6 +162,14 @@ func (c *check) client(ctx context.Context, uid string) (*checked, error) {
 	return client, client.await(ctx, c.program.command.Patience, "the state CONNECTED", func(e Event) bool {
 		return e.Kind == StateChanged && e.State == "CONNECTED"
 	})
+}
+
+// unfilled adds to an error what the author of a new adapter may have left to do.
+func unfilled(err error) error {
+	if errors.Is(err, ErrUnsupported) {
+		return fmt.Errorf("%w; a skeleton says so until its part one is filled in", err)
+	}
+	return err
 }
 
 // hear keeps an event, as long as there is room.

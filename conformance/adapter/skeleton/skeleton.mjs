@@ -77,7 +77,7 @@ class Client {
     throw unsupported; // TODO: return await this.sdk.getChannelMemberCount(ids);
   }
 
-  // Give up everything the client holds, whatever its state. Nothing judges this.
+  // Give up everything the client holds, whatever its state. Nothing judges this, but it must be done somehow.
   async close() {
     throw unsupported; // TODO: await this.sdk.destroy();
   }
@@ -239,7 +239,13 @@ async function begin(c) {
   } catch (error) {
     if (error === unsupported) return write({ seq: c.seq, unsupported: true });
     if (!command.op) throw error;
-    write({ seq: c.seq, error: { op: command.op, ...failure(command.op, error) } });
+    let said;
+    try {
+      said = failure(command.op, error);
+    } catch {
+      die(`${c.cmd} threw what failure() does not take for an error of the SDK: ${error?.stack ?? error}`);
+    }
+    write({ seq: c.seq, error: { op: command.op, ...said } });
   }
 }
 

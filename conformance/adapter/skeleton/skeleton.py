@@ -88,7 +88,7 @@ class Client:
         raise Unsupported  # TODO: return await self.sdk.member_counts(ids)
 
     async def close(self):
-        """Give up everything the client holds, whatever its state. Nothing judges this."""
+        """Give up everything the client holds, whatever its state. Nothing judges this, but it must be done somehow."""
         raise Unsupported  # TODO: await self.sdk.close()
 
     def received(self, message):
@@ -366,7 +366,11 @@ async def run(c):
         except Exception as error:
             if op is None:
                 raise
-            reply["error"] = {"op": op, **failure(op, error)}
+            try:
+                reply["error"] = {"op": op, **failure(op, error)}
+            except Exception:
+                cause = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+                die(f'{c["cmd"]} raised what failure() does not take for an error of the SDK: {error!r}\n{cause}')
     except Unsupported:
         reply["unsupported"] = True
     except Exception:

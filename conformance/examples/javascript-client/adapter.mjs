@@ -179,7 +179,13 @@ async function begin(c) {
   } catch (error) {
     if (error === unsupported) return write({ seq: c.seq, unsupported: true });
     if (!command.op) throw error;
-    write({ seq: c.seq, error: { op: command.op, ...failure(command.op, error) } });
+    let said;
+    try {
+      said = failure(command.op, error);
+    } catch {
+      die(`${c.cmd} threw what failure() does not take for an error of the SDK: ${error?.stack ?? error}`);
+    }
+    write({ seq: c.seq, error: { op: command.op, ...said } });
   }
 }
 

@@ -337,7 +337,11 @@ async def run(c):
         except Exception as error:
             if op is None:
                 raise
-            reply["error"] = {"op": op, **failure(op, error)}
+            try:
+                reply["error"] = {"op": op, **failure(op, error)}
+            except Exception:
+                cause = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+                die(f'{c["cmd"]} raised what failure() does not take for an error of the SDK: {error!r}\n{cause}')
     except Unsupported:
         reply["unsupported"] = True
     except Exception:
