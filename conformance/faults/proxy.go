@@ -28,8 +28,8 @@ type Proxy struct {
 	conns  map[net.Conn]bool
 	timers map[*time.Timer]bool
 	closed bool
-	// refusing tells that new connections are reset before the server hears of them.
-	refusing bool
+	// admits is how many more connections are let in; below zero stands for any number.
+	admits int
 	// written are the ways on which hooks have left something to be written.
 	written map[writing]bool
 }
@@ -46,7 +46,7 @@ func NewProxy(server string, config *tls.Config, plant Plant, counter *Counter) 
 		return nil, fmt.Errorf("faults: %w", err)
 	}
 	p := &Proxy{
-		Counter: counter, target: target, tls: config, listener: listener,
+		Counter: counter, target: target, tls: config, listener: listener, admits: -1,
 		plant: func(*Link) {}, conns: make(map[net.Conn]bool), timers: make(map[*time.Timer]bool), written: make(map[writing]bool),
 	}
 	if plant != nil {
@@ -72,8 +72,9 @@ func (p *Proxy) User(uid string) *Link {
 	return nil
 }
 
-// Refuse resets new connections from now on, without a word to the server, as if the client had given up. It is for hooks.
-func (p *Proxy) Refuse() { p.refusing = true }
+// Admit lets this many more connections in, and resets those after them without a word to the server, as if the client
+// had given up; each of them counts as an activation. It is for hooks and for a [Plant].
+func (p *Proxy) Admit(more int) { p.admits = more }
 
 // Close ends all links and waits until nothing of the proxy runs any more.
 func (p *Proxy) Close() {
@@ -135,7 +136,14 @@ func (p *Proxy) link(client net.Conn) {
 func (p *Proxy) refuses() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.refusing
+	switch {
+	case p.admits == 0:
+		p.Counter.Hit()
+		return true
+	case p.admits > 0:
+		p.admits--
+	}
+	return false
 }
 
 func (p *Proxy) dial() (net.Conn, error) {

@@ -79,7 +79,7 @@ func TestAProxyOpensConnectionsOfItsOwnAndRefusesThoseOfOthers(t *testing.T) {
 	t.Cleanup(server.Close)
 	proxy, err := NewProxy("ws"+strings.TrimPrefix(server.URL, "http"), nil, func(p *Proxy) func(*Link) {
 		p.Open()
-		p.Refuse()
+		p.Admit(0)
 		return func(*Link) {}
 	}, new(Counter))
 	if err != nil {

@@ -139,11 +139,17 @@ var tokenClientFaults = []Fault{
 	},
 }
 
-// connecting has a client that must not connect log in in place of a call, and gives the call this reply.
+// connecting has a client that must not connect log in and out in place of a call, and gives the call this reply.
 func connecting(t *talk, c line, reply line) []line {
+	settled := 0
+	both := func(line) []line {
+		if settled++; settled < 2 {
+			return nil
+		}
+		return only(reply.with("seq", c["seq"]))
+	}
 	return []line{
-		t.commandThen("login", line{"client": c["client"], "uid": "somebody", "token": ""}, func(line) []line {
-			return only(reply.with("seq", c["seq"]))
-		}),
+		t.commandThen("login", line{"client": c["client"], "uid": "somebody", "token": ""}, both),
+		t.commandThen("logout", line{"client": c["client"]}, both),
 	}
 }

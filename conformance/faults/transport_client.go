@@ -74,13 +74,8 @@ var transportClientFaults = []Fault{
 		Name: "transport.client-gives-up", Text: "The client tries to connect again three times at most.", Subject: Client,
 		Breaks: []string{"RTM-TRANSPORT-060"},
 		Plant: func(p *Proxy) func(*Link) {
-			attempts := 0
-			return func(l *Link) {
-				if attempts++; attempts == 4 {
-					l.Activate()
-					p.Refuse()
-				}
-			}
+			p.Admit(4)
+			return func(*Link) {}
 		},
 	},
 	{
