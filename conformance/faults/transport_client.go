@@ -144,7 +144,7 @@ var transportClientFaults = []Fault{
 	{
 		Name: "transport.client-strict-members", Text: "The client drops frames with members that it does not know.", Subject: Client,
 		Breaks: []string{"RTM-TRANSPORT-069"},
-		Plant:  fromServer(kind("token.will_expire").and(hasOther("kind", "left_ms")), swallow),
+		Plant:  fromServer(kind("peer.send.ok").and(hasOther("kind", "id", "received")), swallow),
 	},
 	{
 		Name: "transport.client-counts-down", Text: "Request ids count down.", Subject: Client,
