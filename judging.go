@@ -150,7 +150,10 @@ func tokenCommandFor(command, appID string) func(ctx context.Context, uid string
 		cmd.WaitDelay = time.Second
 		out, diagnosis := new(tail), new(tail)
 		cmd.Stdout, cmd.Stderr = out, diagnosis
-		if err := cmd.Run(); err != nil {
+		switch err := cmd.Run(); {
+		case ctx.Err() != nil:
+			return "", fmt.Errorf("the token command did not end in time (%w): %s", context.Cause(ctx), diagnosis)
+		case err != nil:
 			return "", fmt.Errorf("the token command failed (%w): %s", err, diagnosis)
 		}
 		text := strings.TrimSpace(string(out.kept))

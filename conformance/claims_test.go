@@ -141,3 +141,25 @@ func TestARequirementThatIsMetOnlySometimesIsFlakyAndFailsTheRun(t *testing.T) {
 		})
 	}
 }
+
+func TestAPasswordInAnAddressIsNotShown(t *testing.T) {
+	const secret = "hunter2hunter2"
+	_, err := Run(t.Context(), Config{Server: "ws://me:" + secret + "@127.0.0.1:1/rtm/v1", AppID: testApp})
+	if ExitCode(nil, err) != ExitUsage || strings.Contains(err.Error(), secret) {
+		t.Errorf("got %v", err)
+	}
+	err = &UnreachableError{Server: "ws://me:" + secret + "@host/", Problem: "dial ws://me:" + secret + "@host/ fails"}
+	if strings.Contains(err.Error(), secret) {
+		t.Errorf("got %v", err)
+	}
+	cfg := quick(receiving(t))
+	cfg.Only = []string{"RTM-PEER-002"}
+	cfg.Repeat = func(id string) string { return "rtmkit conform run --server ws://me:" + secret + "@host/ --only " + id }
+	var text strings.Builder
+	if err := Print(&text, judged(t, cfg)); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text.String(), "--only RTM-PEER-002") || strings.Contains(text.String(), secret) {
+		t.Errorf("the console shows it:\n%s", &text)
+	}
+}

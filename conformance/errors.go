@@ -26,9 +26,9 @@ type UnreachableError struct {
 	Err error
 }
 
-// Error tells the address and the problem.
+// Error tells the address and the problem, without secrets.
 func (e *UnreachableError) Error() string {
-	return "conformance: " + e.Server + ": " + e.Problem
+	return "conformance: " + reports.Redact(e.Server+": "+e.Problem)
 }
 
 // Unwrap returns the error of the network, or nil.

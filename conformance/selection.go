@@ -25,6 +25,9 @@ func (c *Config) check() error {
 	if err != nil || (server.Scheme != "ws" && server.Scheme != "wss") || server.Host == "" {
 		return &UsageError{fmt.Sprintf("the server URL %q must look like ws://host:port/rtm/v1 or wss://…", reports.Redact(c.Server))}
 	}
+	if server.User != nil {
+		return &UsageError{fmt.Sprintf("the server URL %q names a user, which no WebSocket takes; leave it out", reports.Redact(c.Server))}
+	}
 	if len(c.AppID) != 32 {
 		return &UsageError{fmt.Sprintf("the app id has %d characters and must have 32", len(c.AppID))}
 	}
