@@ -101,7 +101,9 @@ func report(t testing.TB, result *reports.Conformance) {
 func TestTheReferencePairConforms(t *testing.T) {
 	limits := shortLimits()
 	limits.Calls = wire.DefaultCalls()
-	result := judged(t, pair(startReference(t, limits)))
+	cfg := pair(startReference(t, limits))
+	cfg.Workers, cfg.StartWorker = 6, startTestWorker(cfg.Server)
+	result := judged(t, cfg)
 
 	report(t, result)
 	if code := ExitCode(result, nil); code != ExitConformant {
