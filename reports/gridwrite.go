@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -30,36 +29,12 @@ var gridPages = template.Must(template.New("grid").Funcs(pageFuncs).Funcs(templa
 // WriteGrid puts the grid into the folder as grid.json, grid.md and index.html,
 // each file whole or not at all and without secrets. The reports that the cells
 // lead to are not its business. It refuses a grid that [ReadGrid] would refuse.
-func WriteGrid(dir string, g *Grid) error {
-	clean, err := redactedCopy(g)
-	if err == nil {
-		err = clean.validate()
-	}
-	var data, page []byte
-	if err == nil {
-		data, err = encode(clean)
-	}
-	if err == nil {
-		page, err = clean.page()
-	}
-	if err != nil {
-		return fmt.Errorf("reports: write %s: %w", dir, err)
-	}
-	return writeFiles(dir, []textFile{{GridFile, data}, {GridSummaryFile, clean.markdown()}, {PageFile, page}})
-}
+func WriteGrid(dir string, g *Grid) error { return writeDocument(dir, g, gridFiles) }
 
 // ReadGrid returns the grid in the folder, as strict as [Read].
-func ReadGrid(dir string) (*Grid, error) {
-	g := new(Grid)
-	file := filepath.Join(dir, GridFile)
-	if err := readFile(file, GridSchema, g); err != nil {
-		return nil, err
-	}
-	if err := g.validate(); err != nil {
-		return nil, fmt.Errorf("reports: read %s: %w", file, err)
-	}
-	return g, nil
-}
+func ReadGrid(dir string) (*Grid, error) { return readDocument[Grid](dir, gridFiles) }
+
+var gridFiles = documentFiles{GridSchema, GridFile, GridSummaryFile, PageFile}
 
 func (v CellVerdict) tone() tone {
 	switch v {
@@ -171,8 +146,8 @@ func (g *Grid) page() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// markdown returns the grid in GitHub's Markdown.
-func (g *Grid) markdown() []byte {
+// Markdown returns the grid as a short text for job summaries and mail.
+func (g *Grid) Markdown() []byte {
 	var b bytes.Buffer
 	o := g.outcome()
 	fmt.Fprintf(&b, "# %s %s\n\n%s\n\n| |", o.Tone.sign(), o.Title, md(o.Sentence))

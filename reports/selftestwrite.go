@@ -5,7 +5,6 @@ import (
 	_ "embed" // The template is compiled in.
 	"fmt"
 	"html/template"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -29,36 +28,12 @@ var selftestPages = template.Must(template.New("selftest").Funcs(pageFuncs).Pars
 // WriteSelftest puts the selftest into the folder as selftest.json, selftest.md
 // and selftest.html, each file whole or not at all and without secrets. It
 // refuses one that [ReadSelftest] would refuse.
-func WriteSelftest(dir string, s *Selftest) error {
-	clean, err := redactedCopy(s)
-	if err == nil {
-		err = clean.validate()
-	}
-	var data, page []byte
-	if err == nil {
-		data, err = encode(clean)
-	}
-	if err == nil {
-		page, err = clean.page()
-	}
-	if err != nil {
-		return fmt.Errorf("reports: write %s: %w", dir, err)
-	}
-	return writeFiles(dir, []textFile{{SelftestFile, data}, {SelftestSummaryFile, clean.markdown()}, {SelftestPageFile, page}})
-}
+func WriteSelftest(dir string, s *Selftest) error { return writeDocument(dir, s, selftestFiles) }
 
 // ReadSelftest returns the selftest in the folder, as strict as [Read].
-func ReadSelftest(dir string) (*Selftest, error) {
-	s := new(Selftest)
-	file := filepath.Join(dir, SelftestFile)
-	if err := readFile(file, SelftestSchema, s); err != nil {
-		return nil, err
-	}
-	if err := s.validate(); err != nil {
-		return nil, fmt.Errorf("reports: read %s: %w", file, err)
-	}
-	return s, nil
-}
+func ReadSelftest(dir string) (*Selftest, error) { return readDocument[Selftest](dir, selftestFiles) }
+
+var selftestFiles = documentFiles{SelftestSchema, SelftestFile, SelftestSummaryFile, SelftestPageFile}
 
 func (o FaultOutcome) tone() tone {
 	switch o {
@@ -224,8 +199,8 @@ func (s *Selftest) page() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// markdown returns the selftest in GitHub's Markdown.
-func (s *Selftest) markdown() []byte {
+// Markdown returns the selftest as a short text for job summaries and mail.
+func (s *Selftest) Markdown() []byte {
 	var b bytes.Buffer
 	o := s.outcome()
 	fmt.Fprintf(&b, "# %s %s\n\n%s\n", o.Tone.sign(), o.Title, md(o.Sentence))

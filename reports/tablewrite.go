@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -37,36 +36,12 @@ var tablePages = template.Must(template.New("table").Funcs(pageFuncs).Funcs(temp
 // WriteTable puts the table into the folder as table.json, table.md and index.html,
 // each file whole or not at all and without secrets. It refuses a table that
 // [ReadTable] would refuse.
-func WriteTable(dir string, t *Table) error {
-	clean, err := redactedCopy(t)
-	if err == nil {
-		err = clean.validate()
-	}
-	var data, page []byte
-	if err == nil {
-		data, err = encode(clean)
-	}
-	if err == nil {
-		page, err = clean.page()
-	}
-	if err != nil {
-		return fmt.Errorf("reports: write %s: %w", dir, err)
-	}
-	return writeFiles(dir, []textFile{{TableFile, data}, {TableSummaryFile, clean.Markdown()}, {PageFile, page}})
-}
+func WriteTable(dir string, t *Table) error { return writeDocument(dir, t, tableFiles) }
 
 // ReadTable returns the table in the folder, as strict as [Read].
-func ReadTable(dir string) (*Table, error) {
-	t := new(Table)
-	file := filepath.Join(dir, TableFile)
-	if err := readFile(file, TableSchema, t); err != nil {
-		return nil, err
-	}
-	if err := t.validate(); err != nil {
-		return nil, fmt.Errorf("reports: read %s: %w", file, err)
-	}
-	return t, nil
-}
+func ReadTable(dir string) (*Table, error) { return readDocument[Table](dir, tableFiles) }
+
+var tableFiles = documentFiles{TableSchema, TableFile, TableSummaryFile, PageFile}
 
 // Title is what the column is called: its subject, or its two sides.
 func (c TableColumn) Title() string {
