@@ -143,7 +143,7 @@ func (c *conformRunCommand) judge(a *app) (*reports.Report, exitCode, error) {
 func (c *conformRunCommand) config(a *app, subject *subject) (conformance.Config, error) {
 	if c.Seed == 0 {
 		// Chosen here, so that the command that repeats a failure can name it.
-		c.Seed = time.Now().UnixNano()&(1<<31-1) + 1
+		c.Seed = conformance.NewSeed()
 	}
 	subject.Strict = c.Strict
 	cfg, err := subject.config()

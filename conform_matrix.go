@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/rtmkit/rtmkit/conformance"
 	"github.com/rtmkit/rtmkit/conformance/catalogue"
 	"github.com/rtmkit/rtmkit/reports"
 )
@@ -122,7 +123,7 @@ func (c *conformMatrixCommand) Run(a *app) error {
 		return err
 	}
 	if c.Seed == 0 {
-		c.Seed = time.Now().UnixNano()&(1<<31-1) + 1
+		c.Seed = conformance.NewSeed()
 	}
 	grid := &reports.Grid{
 		Schema: reports.GridSchema, SuiteVersion: version, CatalogueSHA256: catalogue.Embedded().SHA256(),

@@ -27,7 +27,7 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 	ginkgoTree.Lock()
 	defer ginkgoTree.Unlock()
 	if cfg.Seed == 0 {
-		cfg.Seed = newSeed()
+		cfg.Seed = NewSeed()
 	}
 	env := new(specs.Env)
 	judge, server, err := cfg.open(ctx, env)
@@ -64,8 +64,8 @@ func Run(ctx context.Context, cfg Config) (*reports.Conformance, error) {
 	return result, nil
 }
 
-// newSeed takes an order from the clock.
-func newSeed() int64 { return time.Now().UnixNano()&(1<<31-1) + 1 }
+// NewSeed takes a [Config.Seed] from the clock, for a caller that wants to name it before the run; it is never 0.
+func NewSeed() int64 { return time.Now().UnixNano()&(1<<31-1) + 1 }
 
 // open makes everything ready for specs in an environment: it checks the configuration, looks at the server and selects.
 func (c *Config) open(ctx context.Context, env *specs.Env) (*judge, reports.Identity, error) {

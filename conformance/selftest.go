@@ -39,7 +39,7 @@ func Selftest(ctx context.Context, cfg Config) (*reports.Selftest, error) {
 	defer ginkgoTree.Unlock()
 	cfg.Slow = true
 	if cfg.Seed == 0 {
-		cfg.Seed = newSeed()
+		cfg.Seed = NewSeed()
 	}
 	env := new(specs.Env)
 	judge, server, err := cfg.open(ctx, env)
