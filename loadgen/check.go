@@ -14,7 +14,10 @@ const (
 	maxMessages   = 20_000_000
 	maxDeliveries = 2_000_000_000
 	maxPayload    = 64 << 10
+	maxBurst      = 100_000
 	maxPhase      = 24 * time.Hour
+
+	maxRate Rate = 1e6
 )
 
 // problem is one thing wrong with a workload: where, in the path of its keys, and what to do.
@@ -63,6 +66,10 @@ func (w Workload) checkHead() *problem {
 
 func (w Workload) checkChannels() *problem {
 	seen := map[string]int{}
+	most := wire.DefaultLimits().Channels
+	tooMany := func(joined int) *problem {
+		return bad("channels", "a session would join %d channels and may join %d; use more sessions, fewer channels or fewer members", joined, most)
+	}
 	perSession := make([]int, w.Sessions.Count)
 	for i, c := range w.Channels {
 		path := fmt.Sprintf("channels[%d]", i)
@@ -81,16 +88,19 @@ func (w Workload) checkChannels() *problem {
 		if p := badPattern(path+".name", c.Name, c.Count); p != nil {
 			return p
 		}
+		// Far too many are not worth counting one by one.
+		if each := (c.Count*c.Members + w.Sessions.Count - 1) / w.Sessions.Count; each > most {
+			return tooMany(each)
+		}
 		for k := range c.Count {
 			for m := range c.Members {
 				perSession[(k*c.Members+m)%w.Sessions.Count]++
 			}
 		}
 	}
-	most := wire.DefaultLimits().Channels
 	for _, joined := range perSession {
 		if joined > most {
-			return bad("channels", "a session would join %d channels and may join %d; use more sessions, fewer channels or fewer members", joined, most)
+			return tooMany(joined)
 		}
 	}
 	return nil
@@ -110,12 +120,6 @@ func (w Workload) checkTraffic() *problem {
 		switch {
 		case t.ID == "":
 			return bad(path+".id", "it is empty; name the entry, such as peer")
-		case !(t.Rate > 0):
-			return bad(path+".rate", "%v sends nothing; use a rate above 0, such as 1000/s", t.Rate)
-		case t.Rate > 1e6:
-			return bad(path+".rate", "%v is beyond what one generator can pace; use at most 1000000/s", t.Rate)
-		case t.Arrival != Constant && t.Arrival != Poisson:
-			return bad(path+".arrival", "%q is not known; use constant or poisson", t.Arrival)
 		case t.Payload.Type != Text && t.Payload.Type != Raw:
 			return bad(path+".payload.type", "%q is not known; use text or raw", t.Payload.Type)
 		case t.Payload.Bytes < t.Payload.least():
@@ -125,6 +129,60 @@ func (w Workload) checkTraffic() *problem {
 		}
 		if p := w.checkOp(path, t); p != nil {
 			return p
+		}
+		if p := w.checkExecutor(path, t); p != nil {
+			return p
+		}
+	}
+	return nil
+}
+
+func (w Workload) checkExecutor(path string, t Traffic) *problem {
+	if p := t.checkKeys(path); p != nil {
+		return p
+	}
+	if t.Executor == Replay {
+		if p := t.checkTrace(path, w.Phases); p != nil {
+			return p
+		}
+	}
+	switch {
+	case !(t.Rate > 0):
+		return bad(path+".rate", "%v sends nothing; use a rate above 0, such as 1000/s", t.Rate)
+	case t.Rate > maxRate:
+		return bad(path+".rate", "%v is beyond what one generator can pace; use at most %v", t.Rate, maxRate)
+	case t.Arrival == Burst && (t.Burst < 2 || t.Burst > maxBurst):
+		return bad(path+".burst", "%d messages at once are no burst; use 2 to %d", t.Burst, maxBurst)
+	}
+	return t.checkStages(path, w.Phases)
+}
+
+// checkKeys names a key of the entry that its executor or arrival has no use for, or misses.
+func (t Traffic) checkKeys(path string) *problem {
+	switch t.Executor {
+	case Open:
+		if t.Arrival != Constant && t.Arrival != Poisson && t.Arrival != Burst {
+			return bad(path+".arrival", "%q is not known; use constant, poisson or burst", t.Arrival)
+		}
+	case Replay:
+	default:
+		return bad(path+".executor", "%q is not known; use open, closed or replay", t.Executor)
+	}
+	for _, key := range []struct {
+		name  string
+		given bool
+		only  bool
+		where string
+	}{
+		{"arrival", t.Arrival != "", t.Executor == Open, "executor: open"},
+		{"stages", len(t.Stages) > 0, t.Executor == Open, "executor: open"},
+		{"burst", t.Burst != 0, t.Arrival == Burst, "arrival: burst"},
+		{"outstanding", t.Outstanding != 0, t.Executor == Closed, "executor: closed"},
+		{"trace", t.Trace != "", t.Executor == Replay, "executor: replay"},
+		{"trace_sha256", t.TraceSHA256 != "", t.Executor == Replay, "executor: replay"},
+	} {
+		if key.given && !key.only {
+			return bad(path+"."+key.name, "it goes with %s only; remove one of the two", key.where)
 		}
 	}
 	return nil
@@ -168,7 +226,7 @@ func (w Workload) groupNames() []string {
 func (w Workload) checkSize() *problem {
 	messages, deliveries := 0.0, 0.0
 	for _, t := range w.Traffic {
-		n := float64(t.Rate) * (w.Phases.Warmup + w.Phases.Measure).Seconds()
+		n := float64(t.Rate)*w.Phases.Warmup.Seconds() + float64(t.average(w.Phases.Measure))*w.Phases.Measure.Seconds()
 		fanout := 1
 		for _, c := range w.Channels {
 			if t.Op == OpChannel && c.Name == t.Channel {
@@ -181,6 +239,26 @@ func (w Workload) checkSize() *problem {
 		return bad("phases.measure", "the run would send %.0f messages for %.0f deliveries, more than the ledger holds (%d and %d); shorten it or lower the rate", messages, deliveries, maxMessages, maxDeliveries)
 	}
 	return nil
+}
+
+// average returns the rate of the entry over a measured phase of the span.
+func (t Traffic) average(span time.Duration) Rate {
+	switch {
+	case t.recorded != nil:
+		return Rate(float64(len(t.recorded.due)) / span.Seconds())
+	case len(t.Stages) > 0:
+		return Rate(t.curve(span).total() / span.Seconds())
+	}
+	return t.Rate
+}
+
+// peak returns the highest rate of the measured phase, which is the one that a server has to allow. Of a trace it is
+// what its busiest second has.
+func (t Traffic) peak() Rate {
+	if t.recorded != nil {
+		return max(Rate(t.recorded.most()), t.Rate)
+	}
+	return max(t.curve(time.Second).peak(), t.Rate)
 }
 
 // badPattern checks an id pattern by making the longest id of it.

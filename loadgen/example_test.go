@@ -56,6 +56,7 @@ func ExampleFanout() {
 	//   - id: channel
 	//     op: channel
 	//     channel: room-%03d
+	//     executor: open
 	//     arrival: constant
 	//     rate: 1000/s
 	//     payload:

@@ -99,6 +99,7 @@ func (f *folder) write(r *run, load *reports.Load) error {
 		{HealthFile, func(w io.Writer) error { return writeHealth(w, r.monitor.vitals) }},
 		{LedgerFile, func(w io.Writer) error { return writeLedger(w, load.Summary.Ledger, r.ledger) }},
 	}
+	files = append(files, r.plan.traceFiles()...)
 	for m := range metrics {
 		if h := r.recorder.total[m]; h != nil && h.TotalCount() > 0 {
 			files = append(files, textFile{m.String() + ".hgrm", func(w io.Writer) error { return writeHGRM(w, h) }})

@@ -67,8 +67,8 @@ func newPlan(w Workload) (*plan, error) {
 		entry := &trafficPlan{
 			Traffic: t,
 			index:   i,
-			warm:    newSchedule(t.Arrival, t.Rate, w.Phases.Warmup, seed),
-			main:    newSchedule(t.Arrival, t.Rate, w.Phases.Measure, seed+1),
+			warm:    t.warmSchedule(w.Phases.Warmup, seed),
+			main:    t.mainSchedule(w.Phases.Measure, seed+1),
 			first:   p.messages, firstStream: p.streams,
 		}
 		switch t.Op {
@@ -189,12 +189,13 @@ func (p *plan) destination(g *group) string {
 	return p.channels[g.channel].name
 }
 
-// perSession returns the highest rate at which one session has to send, over all traffic.
+// perSession returns the highest rate at which one session has to send, over all traffic, when all entries are at their
+// highest rates.
 func (p *plan) perSession() Rate {
 	load := make([]float64, len(p.uids))
 	for _, t := range p.traffic {
 		for _, s := range t.streams {
-			load[s.sender] += float64(t.Rate) / float64(len(t.streams))
+			load[s.sender] += float64(t.peak()) / float64(len(t.streams))
 		}
 	}
 	highest := 0.0
@@ -204,11 +205,12 @@ func (p *plan) perSession() Rate {
 	return Rate(highest)
 }
 
-// deliveriesPerSecond returns the offered rate of messages and of the deliveries that they ask for.
+// offered returns the rate of messages in the measured phase and of the deliveries that they ask for.
 func (p *plan) offered() (messages, deliveries float64) {
 	for _, t := range p.traffic {
-		messages += float64(t.Rate)
-		deliveries += float64(t.Rate) * float64(t.fanout)
+		rate := float64(t.average(p.Phases.Measure))
+		messages += rate
+		deliveries += rate * float64(t.fanout)
 	}
 	return messages, deliveries
 }

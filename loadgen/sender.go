@@ -55,7 +55,7 @@ func newSender(l *ledger, c *clock, p pacer, sessions []Session, shard *shard) *
 	total := Rate(0)
 	for _, t := range l.plan.traffic {
 		s.bodies = append(s.bodies, newBody(t.Payload))
-		total += t.Rate
+		total += t.peak()
 	}
 	s.grid = gridFor(total)
 	return s

@@ -79,6 +79,21 @@ const (
 	OpChannel Op = "channel"
 )
 
+// Executor is what makes a message due.
+type Executor string
+
+// The executors. A workload is either closed in all its entries or in none: a closed entry slows down with the server,
+// and would take the load off it that the others are there to measure.
+const (
+	// Open makes messages due by a schedule that no answer can change.
+	Open Executor = "open"
+	// Closed makes a message due when an earlier one of its stream has been answered. Its latencies cannot be compared
+	// with those of an open loop: a slow server is sent less.
+	Closed Executor = "closed"
+	// Replay makes messages due at recorded times.
+	Replay Executor = "replay"
+)
+
 // Arrival is how the moments at which messages are due are spread.
 type Arrival string
 
@@ -88,6 +103,8 @@ const (
 	Constant Arrival = "constant"
 	// Poisson spaces them like independent users would: exponential gaps from the workload's seed.
 	Poisson Arrival = "poisson"
+	// Burst makes several messages due at once, and spaces these bursts evenly.
+	Burst Arrival = "burst"
 )
 
 // PayloadType is how a payload travels.
@@ -119,7 +136,7 @@ func (p Payload) least() int {
 	return stampTextBytes
 }
 
-// Traffic is one kind of messages at one rate, open loop.
+// Traffic is one kind of messages and when they are due.
 type Traffic struct {
 	// ID names the entry in the ledger; every entry has its own.
 	ID string `yaml:"id"`
@@ -130,14 +147,40 @@ type Traffic struct {
 	// Channel is the Name of the channel group that messages go to; for the op channel only.
 	Channel string `yaml:"channel,omitempty"`
 
-	// Arrival is how due times are spread.
-	Arrival Arrival `yaml:"arrival"`
+	// Executor is what makes a message due: [Open], which is also the default, [Closed] or [Replay].
+	Executor Executor `yaml:"executor"`
 
-	// Rate is how many messages are due per second, over all sessions and channels together.
+	// Arrival is how due times are spread; for the open executor only.
+	Arrival Arrival `yaml:"arrival,omitempty"`
+
+	// Rate is how many messages are due per second, over all sessions and channels together. With stages it is the rate
+	// of the warm-up and at the start of the measured phase. Of a closed entry it is the ceiling: no stream is sent more
+	// than its part of it, which bounds the ledger. Of a replay it is the rate of the warm-up, by default the trace's
+	// own.
 	Rate Rate `yaml:"rate"`
+
+	// Burst is how many messages are due at once, every Burst/Rate; for the arrival burst only.
+	Burst int `yaml:"burst,omitempty"`
+
+	// Stages change the rate during the measured phase, which is as long as they are together.
+	Stages []Stage `yaml:"stages,omitempty"`
+
+	// Outstanding is how many messages of each stream may be without an answer; for the closed executor only. A stream
+	// is one sender's messages to one destination.
+	Outstanding int `yaml:"outstanding,omitempty"`
+
+	// Trace is the file of a replay's due times, relative to the workload file: one time in seconds a line, ascending
+	// from the start of the measured phase, comments behind a #. Only reading the workload from a file reads it.
+	Trace string `yaml:"trace,omitempty"`
+
+	// TraceSHA256 is the SHA-256 sum of the trace file in hex. It is filled in when the trace is read; where it is
+	// given, the file must have it.
+	TraceSHA256 string `yaml:"trace_sha256,omitempty"`
 
 	// Payload describes the messages.
 	Payload Payload `yaml:"payload"`
+
+	recorded *trace
 }
 
 // Phases are the lengths of a run's phases after the sessions are connected.
@@ -145,7 +188,7 @@ type Phases struct {
 	// Warmup is how long traffic flows before it is measured; zero for none.
 	Warmup time.Duration `yaml:"warmup"`
 
-	// Measure is how long traffic is measured.
+	// Measure is how long traffic is measured. Stages and traces say so themselves; where they do, it may be left out.
 	Measure time.Duration `yaml:"measure"`
 
 	// Drain is the longest wait for what is still on its way, after the warm-up and after the measured phase. The waits
@@ -206,7 +249,18 @@ func (w *Workload) fill() {
 	orElse(&w.Limits.MaxInFlight, 20_000)
 	for i := range w.Traffic {
 		t := &w.Traffic[i]
-		orElse(&t.Arrival, Constant)
+		orElse(&t.Executor, Open)
+		if t.Executor == Open {
+			orElse(&t.Arrival, Constant)
+		}
+		if len(t.Stages) > 0 {
+			orElse(&w.Phases.Measure, totalLength(t.Stages))
+		}
+		if t.recorded != nil {
+			orElse(&w.Phases.Measure, t.recorded.length())
+			orElse(&t.Rate, t.recorded.rate())
+			orElse(&t.TraceSHA256, t.recorded.sha256())
+		}
 		orElse(&t.Payload.Type, Text)
 		orElse(&t.Payload.Bytes, 64)
 		if t.Op == OpChannel && len(w.Channels) == 1 {

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,8 +54,8 @@ func TestWorkloadFileIsReadAsWritten(t *testing.T) {
 
 func TestImpossibleWorkloadIsNamedInOneSentenceWithItsLine(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, want string }{
-		"unknown key":         {"    arrival: poisson", "    arival: poisson", `w.yaml:10: unknown key "arival"; known here: id, op, channel, arrival, rate, payload`},
-		"unknown section":     {"limits:", "limit:", `w.yaml:15: unknown key "limit"; known here: schema, name, seed, sessions, channels, traffic, phases, limits`},
+		"unknown key":         {"    arrival: poisson", "    arival: poisson", `w.yaml:10: unknown key "arival"; did you mean arrival? known here: id, op, channel, executor, arrival, rate, burst,`},
+		"unknown section":     {"limits:", "limit:", `w.yaml:15: unknown key "limit"; did you mean limits? known here: schema, name, seed, sessions, channels, traffic, phases, limits`},
 		"unknown inner key":   {"type: raw", "kind: raw", `w.yaml:12: unknown key "kind"; known here: bytes, type`},
 		"key twice":           {"seed: 7", "seed: 7\nname: b", `w.yaml:4: mapping key "name" already defined at line 2`},
 		"other schema":        {"load/v1", "load/v9", `w.yaml:1: schema: "rtmkit-load/v9" is not known; this version reads rtmkit-load/v1`},
@@ -73,15 +74,35 @@ func TestImpossibleWorkloadIsNamedInOneSentenceWithItsLine(t *testing.T) {
 		"id against protocol": {"lt-%03d", "lt/%03d", `w.yaml:4: sessions.uid: "lt/%03d" makes an id that the protocol refuses: byte 2`},
 		"payload too small":   {"bytes: 128", "bytes: 31", `w.yaml:12: traffic[0].payload.bytes: 31 bytes cannot hold the stamp that every message carries; a raw message needs at least 32`},
 		"unknown op":          {"op: peer", "op: shout", `w.yaml:9: traffic[0].op: "shout" is not known; use peer or channel`},
-		"unknown arrival":     {"poisson", "burst", `w.yaml:10: traffic[0].arrival: "burst" is not known; use constant or poisson`},
+		"unknown arrival":     {"poisson", "bursts", `w.yaml:10: traffic[0].arrival: "bursts" is not known; use constant, poisson or burst`},
+		"unknown executor":    {"poisson", "poisson\n    executor: opne", `w.yaml:11: traffic[0].executor: "opne" is not known; use open, closed or replay`},
+		"burst of one":        {"poisson", "burst", `w.yaml:8: traffic[0].burst: 0 messages at once are no burst; use 2 to 100000`},
+		"burst unasked":       {"poisson", "poisson\n    burst: 5", `w.yaml:11: traffic[0].burst: it goes with arrival: burst only; remove one of the two`},
+		"outstanding unasked": {"poisson", "poisson\n    outstanding: 5", `w.yaml:11: traffic[0].outstanding: it goes with executor: closed only`},
+		"trace unasked":       {"poisson", "poisson\n    trace: workload_test.go", `w.yaml:11: traffic[0].trace: `},
+		"stages too short":    {"poisson", "poisson\n    stages: [{hold: 9s}]", `w.yaml:15: phases.measure: 10s, but the stages of traffic[0] take 9s together; make both equal, or leave the key out`},
+		"stage of two kinds":  {"poisson", "poisson\n    stages: [{hold: 9s, to: 3/s, over: 1s}]", `w.yaml:11: traffic[0].stages[0]: it mixes kinds of stages`},
+		"stage of nothing":    {"poisson", "poisson\n    stages:\n    - {}", `w.yaml:12: traffic[0].stages[0]: it is empty`},
+		"ramp without end":    {"poisson", "poisson\n    stages: [{over: 10s}]", `w.yaml:11: traffic[0].stages[0].over: a ramp needs to as well`},
+		"ramp without time":   {"poisson", "poisson\n    stages: [{to: 10/s}]", `w.yaml:11: traffic[0].stages[0].over: a ramp takes more than 0`},
+		"step without time":   {"poisson", "poisson\n    stages: [{step: 10/s}]", `w.yaml:11: traffic[0].stages[0].every: a step needs the time`},
+		"step of nothing":     {"poisson", "poisson\n    stages: [{every: 10s}]", `w.yaml:11: traffic[0].stages[0]: steps need step as well`},
+		"steps below zero":    {"poisson", "poisson\n    stages: [{step: -150/s, every: 5s, times: 2}]", `w.yaml:11: traffic[0].stages[0].step: it leads to -100/s; a rate ends at 0/s`},
+		"steps too high":      {"poisson", "poisson\n    stages: [{step: 999999/s, every: 5s, times: 2}]", `w.yaml:11: traffic[0].stages[0].step: it leads to `},
+		"step to silence":     {"poisson", "poisson\n    stages: [{step: -200/s, every: 10s}]", `w.yaml:11: traffic[0].stages: the rate is 0/s throughout`},
+		"steps without end":   {"poisson", "poisson\n    stages: [{step: 1/s, every: 1ms, times: 1000000}]", `w.yaml:11: traffic[0].stages[0].times: 1000000 steps; use 1 to 1000`},
+		"unknown stage key":   {"poisson", "poisson\n    stages: [{hodl: 1s}]", `w.yaml:11: unknown key "hodl"; did you mean hold? known here: to, over, hold, step, every, times`},
 		"unknown channel":     {"channel: \"room-%02d\"", "channel: \"hall-%02d\"", `w.yaml:13: traffic[1].channel: "hall-%02d" is the name of no channel group; use one of: room-%02d`},
 		"id twice":            {"{id: room", "{id: peer", `w.yaml:13: traffic[1].id: "peer" is also the id of traffic[0]; every entry needs its own`},
 		"nothing measured":    {"measure: 10s", "measure: 0s", `w.yaml:14: phases.measure: 0s measures nothing`},
-		"not a duration":      {"measure: 10s", "measure: soon", `w.yaml:14: cannot unmarshal !!str`},
+		"not a duration":      {"measure: 10s", "measure: soon", `w.yaml:14: "soon" has to be a length of time, such as 10s or 500ms`},
+		"not a number":        {"count: 50", "count: many", `w.yaml:4: "many" has to be a whole number`},
+		"not a section":       {"{bytes: 128, type: raw}", "128", `w.yaml:12: "128" has to be keys with values`},
+		"not a list":          {"limits: {max_in_flight: 1000}", "traffic: none", `w.yaml:`},
 		"more than fits":      {"rate: 200/s", "rate: 900000/s\n    # long", `w.yaml:15: phases.measure: `},
 		"not YAML":            {"sessions: {", "sessions: {{", `w.yaml:`},
 		"no workload":         {fullWorkload, "", `w.yaml:1: the file is empty; a workload has at least sessions, traffic and phases`},
-		"two documents":       {"limits:", "---\nlimits:", `w.yaml: more than one YAML document`},
+		"two documents":       {"limits:", "---\nlimits:", `w.yaml:15: more than one YAML document`},
 	} {
 		text := strings.Replace(fullWorkload, c.old, c.new, 1)
 		if name == "more than fits" {
@@ -125,13 +146,22 @@ func TestReadyWorkloadsCanBeRun(t *testing.T) {
 	}
 }
 
+// atLine matches errors that begin with file and line, as a compiler's do, and are of one line themselves.
+var atLine = regexp.MustCompile(`^f:\d+: [^\n]+$`)
+
 func FuzzParseWorkload(f *testing.F) {
 	f.Add([]byte(fullWorkload))
 	f.Add([]byte("traffic: [{id: a, op: peer, rate: 1/s}]\nsessions: {count: 2}\nphases: {measure: 1s}\n"))
+	f.Add([]byte("0\n\n0"))
 	f.Add([]byte("sessions: &a {count: *a}"))
+	f.Add([]byte("traffic: [{id: a, op: peer, rate: 1/s, stages: [{to: 9/s, over: 1s}, {step: -1/s, every: 1s, times: 9}]}]\nsessions: {count: 2}"))
+	f.Add([]byte("traffic: [{id: a, op: peer, executor: replay, trace: a.txt}]\nsessions: {count: 2}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w, err := ParseWorkload("f", text)
 		if err != nil {
+			if !atLine.MatchString(err.Error()) {
+				t.Fatalf("an error without a line: %v", err)
+			}
 			return
 		}
 		if err := w.Check(); err != nil {
