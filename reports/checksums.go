@@ -65,7 +65,7 @@ func renewChecksums(dir string, files []textFile) error {
 func runFiles(dir string, l *Load) ([]string, error) {
 	var names []string
 	if l.Dir == "" {
-		candidates := []string{RunManifestFile, RunSummaryFile}
+		candidates := []string{RunManifestFile, RunSummaryFile, FloorFile}
 		for _, f := range l.Manifest.Files {
 			candidates = append(candidates, f.Name)
 		}

@@ -3,6 +3,9 @@ package reports
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"os"
 	"runtime"
 	"strconv"
@@ -28,6 +31,14 @@ type Environment struct {
 	GoVersion string `json:"go_version"`
 	// GOMAXPROCS is how many threads may run Go code at once.
 	GOMAXPROCS int `json:"gomaxprocs"`
+}
+
+// Fingerprint returns the hex SHA-256 of what decides how fast a host is, as far
+// as it is known here: operating system, architecture, processor, cores, memory
+// to the gigabyte and kernel. Two hosts of one kind have the same.
+func (e Environment) Fingerprint() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%d\n%d\n%s\n%d\n", e.OS, e.Arch, e.CPU, e.Cores, e.MemoryBytes>>30, e.Kernel, e.GOMAXPROCS))
+	return hex.EncodeToString(sum[:])
 }
 
 // CollectEnvironment returns the environment of this process. What the

@@ -114,9 +114,9 @@ func Read(dir string) (*Report, error) {
 	return r, nil
 }
 
-// WriteLoad puts the manifest and the summary of a load run into its run
-// folder, each file whole or not at all and without secrets. The manifest
-// comes last: a folder that has one is complete.
+// WriteLoad puts the manifest and the summary of a load run, and its floor where
+// it has one, into its run folder, each file whole or not at all and without
+// secrets. The manifest comes last: a folder that has one is complete.
 func WriteLoad(dir string, l *Load) error {
 	clean, err := redactedCopy(l)
 	if err == nil {
@@ -133,7 +133,15 @@ func WriteLoad(dir string, l *Load) error {
 	if err != nil {
 		return fmt.Errorf("reports: write %s: %w", dir, err)
 	}
-	return writeFiles(dir, []textFile{{RunSummaryFile, summary}, {RunManifestFile, manifest}})
+	files := []textFile{{RunSummaryFile, summary}, {RunManifestFile, manifest}}
+	if clean.Floor != nil {
+		floor, err := encode(clean.Floor)
+		if err != nil {
+			return fmt.Errorf("reports: write %s: %w", dir, err)
+		}
+		files = append([]textFile{{FloorFile, floor}}, files...)
+	}
+	return writeFiles(dir, files)
 }
 
 // ReadLoad returns the load run in a run folder, as strict as [Read].
@@ -145,6 +153,11 @@ func ReadLoad(dir string) (*Load, error) {
 	if err := readFile(filepath.Join(dir, RunSummaryFile), LoadSchema, &l.Summary); err != nil {
 		return nil, err
 	}
+	floor, err := readRunFloor(dir)
+	if err != nil {
+		return nil, err
+	}
+	l.Floor = floor
 	if err := l.validate(); err != nil {
 		return nil, fmt.Errorf("reports: read %s: %w", dir, err)
 	}

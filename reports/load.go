@@ -17,6 +17,9 @@ type Load struct {
 	// Summary says what came out (summary.json). Every number in it can be
 	// derived again from the raw files of the run folder.
 	Summary Summary `json:"summary"`
+	// Floor is what the generator measures on this host when the server does
+	// next to nothing (floor.json); nil when that was not known.
+	Floor *Floor `json:"floor,omitempty"`
 }
 
 // Manifest says what was run. It is written as manifest.json.

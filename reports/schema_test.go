@@ -32,6 +32,7 @@ var published = []struct {
 	{"selftest.schema.json", SelftestSchema, reflect.TypeFor[Selftest]()},
 	{"grid.schema.json", GridSchema, reflect.TypeFor[Grid]()},
 	{"table.schema.json", TableSchema, reflect.TypeFor[Table]()},
+	{"floor.schema.json", FloorSchema, reflect.TypeFor[Floor]()},
 }
 
 func TestSchemasFollowTheTypes(t *testing.T) {

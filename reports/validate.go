@@ -124,6 +124,9 @@ func (l *Load) validate() error {
 	default:
 		errs = append(errs, fmt.Errorf("summary: unknown validity %q", l.Summary.Validity.Verdict))
 	}
+	if l.Floor != nil {
+		errs = append(errs, l.Floor.validate())
+	}
 	for _, m := range l.Summary.Metrics {
 		if m.Heat == nil {
 			continue
