@@ -17,7 +17,8 @@ import (
 )
 
 type loadCommand struct {
-	Run loadRunCommand `cmd:"" help:"Run a workload: peer, channel, or a YAML file."`
+	Run    loadRunCommand    `cmd:"" help:"Run a workload: peer, channel, or a YAML file."`
+	Verify loadVerifyCommand `cmd:"" help:"Derive every number of run folders again from their raw files."`
 }
 
 type loadRunCommand struct {

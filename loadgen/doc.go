@@ -32,5 +32,7 @@
 // # What stays behind
 //
 // A run folder: manifest.json, workload.yaml, summary.json, latency.hlog (read by every HdrHistogram tool), one .hgrm
-// for each metric, series.csv, health.csv and ledger.jsonl. Everything in summary.json follows from the other files.
+// for each metric, series.csv, health.csv, events.jsonl, books.jsonl.gz with what became of each message, and
+// ledger.jsonl, which names what went wrong. Everything in summary.json follows from the other files: [Verify] derives it
+// again and compares.
 package loadgen

@@ -26,9 +26,17 @@ const (
 	SeriesFile = "series.csv"
 	// HealthFile holds the state of generator and server in each second.
 	HealthFile = "health.csv"
-	// LedgerFile holds the ledger's rows and every anomaly, one JSON object a line.
+	// EventsFile holds the phases, the errors by class, and what else is known of the run, one JSON object a line.
+	EventsFile = "events.jsonl"
+	// BooksFile holds what became of each message, and a bit for each delivery: compressed lines of JSON.
+	BooksFile = "books.jsonl.gz"
+	// LedgerFile holds the ledger's rows and anomalies for people, one JSON object a line. It names at most 10,000
+	// anomalies; the rows count all.
 	LedgerFile = "ledger.jsonl"
 )
+
+// hgrm ends the names of the files that hold the percentiles of one metric each.
+const hgrm = ".hgrm"
 
 // folder is a run folder. A nil folder is none, and takes everything without effect.
 type folder struct {
@@ -85,8 +93,8 @@ func (f *folder) discard() {
 	}
 }
 
-// write puts everything into the folder, manifest and summary last.
-func (f *folder) write(r *run, load *reports.Load) error {
+// write puts everything into the folder, manifest and summary last. Found are the anomalies that sessions saw.
+func (f *folder) write(r *raw, found []anomaly, vitals []vital, load *reports.Load) error {
 	if f == nil {
 		return nil
 	}
@@ -95,14 +103,16 @@ func (f *folder) write(r *run, load *reports.Load) error {
 	}
 	files := []textFile{
 		{WorkloadFile, func(w io.Writer) error { _, err := io.WriteString(w, load.Manifest.Workload); return err }},
-		{SeriesFile, func(w io.Writer) error { return writeSeries(w, load.Summary.Series) }},
-		{HealthFile, func(w io.Writer) error { return writeHealth(w, r.monitor.vitals) }},
-		{LedgerFile, func(w io.Writer) error { return writeLedger(w, load.Summary.Ledger, r.ledger) }},
+		{SeriesFile, func(w io.Writer) error { return writeSeries(w, r.series) }},
+		{HealthFile, func(w io.Writer) error { return writeHealth(w, vitals) }},
+		{EventsFile, func(w io.Writer) error { return writeEvents(w, r) }},
+		{BooksFile, func(w io.Writer) error { return writeBooks(w, r.books) }},
+		{LedgerFile, func(w io.Writer) error { return writeLedger(w, r, load.Summary.Ledger, found) }},
 	}
 	files = append(files, r.plan.traceFiles()...)
 	for m := range metrics {
-		if h := r.recorder.total[m]; h != nil && h.TotalCount() > 0 {
-			files = append(files, textFile{m.String() + ".hgrm", func(w io.Writer) error { return writeHGRM(w, h) }})
+		if h := r.latencies.total[m]; h != nil {
+			files = append(files, textFile{m.String() + hgrm, func(w io.Writer) error { return writeHGRM(w, h) }})
 		}
 	}
 	for _, file := range files {
@@ -155,16 +165,6 @@ func (t textFile) create(dir string) error {
 	return errors.Join(t.write(buffer), buffer.Flush(), file.Close())
 }
 
-func writeSeries(w io.Writer, series []reports.SeriesPoint) error {
-	var text strings.Builder
-	text.WriteString("second,offered,sent,acked,delivered,errors\n")
-	for _, p := range series {
-		fmt.Fprintf(&text, "%d,%d,%d,%d,%d,%d\n", p.Second, p.Offered, p.Sent, p.Acked, p.Delivered, p.Errors)
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
-}
-
 func writeHealth(w io.Writer, vitals []vital) error {
 	var text strings.Builder
 	text.WriteString(healthHeader)
@@ -192,29 +192,33 @@ type anomalyLine struct {
 	Receiver string      `json:"receiver"`
 }
 
-func (l *ledger) spell(a anomaly) *anomalyLine {
-	line := &anomalyLine{Kind: a.kind, Receiver: l.plan.uids[a.receiver]}
-	if a.account == nil {
+func (p *plan) spell(a anomaly) *anomalyLine {
+	line := &anomalyLine{Kind: a.kind, Receiver: p.uids[a.receiver]}
+	if a.entry == nil {
 		return line
 	}
-	s, seq := a.account.streamOf(a.message)
-	line.Traffic, line.Seq, line.Phase = a.account.ID, seq, phaseWarmup
-	if a.account.measured(a.message) {
+	s, seq := a.entry.streamOf(a.message)
+	line.Traffic, line.Seq, line.Phase = a.entry.ID, seq, phaseWarmup
+	if a.entry.measured(a.message) {
 		line.Phase = phaseMeasure
 	}
-	line.Sender, line.To = l.plan.uids[s.sender], l.plan.destination(&l.plan.groups[s.group])
+	line.Sender, line.To = p.uids[s.sender], p.destination(&p.groups[s.group])
 	return line
 }
 
-func writeLedger(w io.Writer, rows []reports.LedgerRow, l *ledger) error {
+func writeLedger(w io.Writer, r *raw, rows []reports.LedgerRow, found []anomaly) error {
 	encoder := json.NewEncoder(w)
 	for i := range rows {
 		if err := encoder.Encode(ledgerLine{Row: &rows[i]}); err != nil {
 			return err
 		}
 	}
-	for _, a := range l.faults.list {
-		if err := encoder.Encode(ledgerLine{Anomaly: l.spell(a)}); err != nil {
+	// The books are searched only where the rows say that there is something to be found.
+	if slices.ContainsFunc(rows, func(r reports.LedgerRow) bool { return !r.Clean() }) {
+		found = slices.Concat(found, r.books.anomalies(maxAnomalies-len(found)))
+	}
+	for _, a := range found {
+		if err := encoder.Encode(ledgerLine{Anomaly: r.plan.spell(a)}); err != nil {
 			return err
 		}
 	}

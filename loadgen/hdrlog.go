@@ -2,9 +2,13 @@ package loadgen
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
+	"regexp"
+	"strconv"
+	"strings"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
@@ -15,9 +19,7 @@ import (
 // seconds and readers then shift every interval. Values are nanoseconds, so that the column Interval_Max is in
 // milliseconds by the format's convention. Both matter only to other readers.
 type hdrLog struct {
-	w         *hdrhistogram.HistogramLogWriter
-	intervals int
-	samples   int64
+	w *hdrhistogram.HistogramLogWriter
 }
 
 func newHDRLog(w io.Writer, startMS int64) (*hdrLog, error) {
@@ -40,9 +42,74 @@ func (l *hdrLog) write(m metric, startMS, endMS int64, h *hdrhistogram.Histogram
 	h.SetTag(m.String())
 	h.SetStartTimeMs(startMS)
 	h.SetEndTimeMs(endMS)
-	l.intervals++
-	l.samples += h.TotalCount()
 	return l.w.OutputIntervalHistogram(h)
+}
+
+// interval is one line of a histogram log.
+type interval struct {
+	metric         metric
+	startMS, endMS int64
+	histogram      *hdrhistogram.Histogram
+}
+
+var intervalLine = regexp.MustCompile(`^Tag=([^,]+),(\d+)\.(\d{3})000,(\d+)\.(\d{3})000,(\d+)\.(\d{6}),(HIST[A-Za-z0-9+/]+=*)$`)
+
+// maxIntervalLine bounds a line: a histogram of the geometry has 23,552 places.
+const maxIntervalLine = 1 << 20
+
+// readHDRLog calls take for each interval of a histogram log of this package. It is stricter than the readers of the
+// HdrHistogram family, which pass over a line that they do not understand.
+func readHDRLog(r io.Reader, take func(interval) error) error {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxIntervalLine)
+	number := 0
+	for lines.Scan() {
+		number++
+		text := lines.Text()
+		if strings.HasPrefix(text, "#") || strings.HasPrefix(text, `"StartTimestamp"`) {
+			continue
+		}
+		line, err := parseInterval(text)
+		if err == nil {
+			err = take(line)
+		}
+		if err != nil {
+			return fmt.Errorf("line %d: %w", number, err)
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("behind line %d: %w", number, err)
+	}
+	return nil
+}
+
+func parseInterval(text string) (interval, error) {
+	fields := intervalLine.FindStringSubmatch(text)
+	if fields == nil {
+		return interval{}, errors.New("it is no interval of a histogram log")
+	}
+	m, known := metricNamed(fields[1])
+	if !known {
+		return interval{}, fmt.Errorf("the metric %q is not known", fields[1])
+	}
+	var times [3]int64
+	for i := range times {
+		var err error
+		if times[i], err = strconv.ParseInt(fields[2+2*i]+fields[3+2*i], 10, 64); err != nil {
+			return interval{}, fmt.Errorf("%s.%s is no time", fields[2+2*i], fields[3+2*i])
+		}
+	}
+	h, err := hdrhistogram.Decode([]byte(fields[8]))
+	if err != nil {
+		return interval{}, fmt.Errorf("the histogram cannot be decoded: %w", err)
+	}
+	if h.LowestTrackableValue() != lowestNS || h.HighestTrackableValue() != highestNS || h.SignificantFigures() != digits {
+		return interval{}, errors.New("the histogram has another range or precision than this version of rtmkit writes")
+	}
+	if h.Max() != times[2] {
+		return interval{}, fmt.Errorf("its largest value is said to be %d ns and is %d ns", times[2], h.Max())
+	}
+	return interval{m, times[0], times[0] + times[1], h}, nil
 }
 
 // writeHGRM writes a percentile distribution in the text form that HdrHistogram plotters read, in milliseconds. The

@@ -23,17 +23,6 @@ type inbox struct {
 	stamper stamper
 }
 
-// arrivals counts what reached one session of one traffic entry.
-type arrivals struct{ received, duplicated, reordered, leaked int64 }
-
-// seat is a session's place in a group: a bit for each message it has to get there.
-type seat struct {
-	group int32
-	seqs  int32
-	seen  []uint64
-	last  []int32 // highest number seen of each stream, from -1
-}
-
 func newInbox(l *ledger, session int) *inbox {
 	return &inbox{
 		ledger: l, session: int32(session), uid: l.plan.uids[session],
@@ -45,26 +34,14 @@ func newInbox(l *ledger, session int) *inbox {
 func (b *inbox) addSeat(number int32) {
 	g := &b.ledger.plan.groups[number]
 	s := seat{group: number, seqs: g.seqs, last: make([]int32, g.streams)}
-	s.seen = make([]uint64, (int(g.streams)*int(g.seqs)+63)/64)
+	s.seen = newBitmap(g.bits())
 	for i := range s.last {
 		s.last[i] = -1
 	}
 	b.seats = append(b.seats, s)
 }
 
-// seat finds the place in a group. A session sits in 20 channels at most, so that a search beats a map.
-func (b *inbox) seat(group int32) *seat {
-	for i := range b.seats {
-		if b.seats[i].group == group {
-			return &b.seats[i]
-		}
-	}
-	return nil
-}
-
-func (s *seat) bit(slot int32, seq int) int { return int(slot)*int(s.seqs) + seq }
-func (s *seat) has(bit int) bool            { return s.seen[bit>>6]&(1<<(bit&63)) != 0 }
-func (s *seat) set(bit int)                 { s.seen[bit>>6] |= 1 << (bit & 63) }
+func (b *inbox) seat(group int32) *seat { return seatIn(b.seats, group) }
 
 // Handle enters what one read brought into the ledger and the histograms.
 func (b *inbox) Handle(at time.Time, events []Event) {
@@ -127,19 +104,19 @@ func (b *inbox) delivered(now int64, e *Event) {
 	seat := b.seat(s.group)
 	if seat == nil || s.sender == b.session {
 		counts.leaked++
-		b.ledger.faults.note(anomaly{anomalyLeaked, a, n, b.session})
+		b.ledger.faults.note(anomaly{anomalyLeaked, entry, n, b.session})
 		return
 	}
 	bit := seat.bit(s.slot, int(stamp.Seq))
 	if seat.has(bit) {
 		counts.duplicated++
-		b.ledger.faults.note(anomaly{anomalyDuplicated, a, n, b.session})
+		b.ledger.faults.note(anomaly{anomalyDuplicated, entry, n, b.session})
 		return
 	}
 	seat.set(bit)
 	if last := &seat.last[s.slot]; int32(stamp.Seq) < *last {
 		counts.reordered++
-		b.ledger.faults.note(anomaly{anomalyReordered, a, n, b.session})
+		b.ledger.faults.note(anomaly{anomalyReordered, entry, n, b.session})
 	} else {
 		*last = int32(stamp.Seq)
 	}

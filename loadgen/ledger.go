@@ -66,13 +66,12 @@ func newLedger(p *plan, run uint32) *ledger {
 		}
 		l.entries = append(l.entries, a)
 	}
-	for session := range p.uids {
-		l.inboxes = append(l.inboxes, newInbox(l, session))
-	}
-	for g := range p.groups {
-		for _, session := range p.groups[g].receivers {
-			l.inboxes[session].addSeat(int32(g))
+	for session, groups := range p.seats() {
+		b := newInbox(l, session)
+		for _, g := range groups {
+			b.addSeat(g)
 		}
+		l.inboxes = append(l.inboxes, b)
 	}
 	return l
 }
@@ -111,12 +110,6 @@ func (a *account) arrived(n int, at int64) (first, last int64, complete bool) {
 	return a.firstAt[n].Load(), a.last[n].Load(), true
 }
 
-// has reports whether the session has received message seq of a stream.
-func (l *ledger) has(session int32, s *stream, seq int) bool {
-	seat := l.inboxes[session].seat(s.group)
-	return seat != nil && seat.has(seat.bit(s.slot, seq))
-}
-
 // close gives every message that nothing was heard of its final answer and returns the latencies at which it was given
 // up, one for each unanswered message of the measured phase. It is called when all sessions have ended.
 func (l *ledger) close(at int64, mainStart int64) (givenUp []sample) {
@@ -140,6 +133,7 @@ func (l *ledger) close(at int64, mainStart int64) (givenUp []sample) {
 	return givenUp
 }
 
+// ackMetric returns the metric of the entry's answers.
 func (t *trafficPlan) ackMetric() metric {
 	if t.Op == OpChannel {
 		return metricChannelAck
@@ -147,125 +141,16 @@ func (t *trafficPlan) ackMetric() metric {
 	return metricPeerAck
 }
 
-// row balances the account of one traffic entry.
-func (l *ledger) row(a *account) reports.LedgerRow {
-	row := reports.LedgerRow{Traffic: a.ID}
-	for n, fate := range a.fate {
-		switch fate {
-		case fateNone:
-			continue
-		case fateShed:
-			row.Shed++
-		case fateFailed:
-			row.SendFailed++
-		case fateSent:
-			row.Sent++
-		}
-		row.Scheduled++
-		l.balance(&row, a, n)
-	}
-	for _, b := range l.inboxes {
-		c := &b.counts[a.index]
-		row.Received += c.received
-		row.Duplicated += c.duplicated
-		row.Reordered += c.reordered
-		row.Leaked += c.leaked
-	}
-	return row
-}
-
-// balance adds message n to the row: its answer, and what arrived where.
-func (l *ledger) balance(row *reports.LedgerRow, a *account, n int) {
-	must := false
-	if a.fate[n] == fateSent {
-		switch a.answer[n] {
-		case answerReceived:
-			row.AckedReceived++
-			must = true
-		case answerNotReceived:
-			row.AckedNotReceived++
-		case answerError:
-			row.AckError++
-		case answerTimeout:
-			row.AckTimeout++
-		case answerLost:
-			row.AckLost++
-		}
-	}
-	s, seq := a.streamOf(n)
-	for _, receiver := range l.plan.groups[s.group].receivers {
-		if receiver == s.sender {
-			continue
-		}
-		has := l.has(receiver, s, seq)
-		switch {
-		case must && has:
-			row.Expected++
-			row.DeliveredOnce++
-		case must:
-			row.Expected++
-			row.Lost++
-			l.faults.note(anomaly{kind: anomalyLost, account: a, message: n, receiver: receiver})
-			if a.Op == OpPeer {
-				row.FalseReceipts++
-				l.faults.note(anomaly{kind: anomalyFalseReceipt, account: a, message: n, receiver: receiver})
-			}
-		case has:
-			row.MayDelivered++
-		}
-	}
-}
-
-// rows balances all accounts. Messages that cannot be told to belong to a traffic entry, because they carry no stamp of
-// this run, stand in a row of their own when there are any.
-func (l *ledger) rows() []reports.LedgerRow {
-	var rows []reports.LedgerRow
+// books returns the ledger's tables, which nothing writes to any more. It is called after close.
+func (l *ledger) books() *books {
+	b := &books{plan: l.plan, sessions: make([]sessionBook, len(l.inboxes))}
 	for _, a := range l.entries {
-		rows = append(rows, l.row(a))
+		b.entries = append(b.entries, entryBook{a.fate, a.answer})
 	}
-	stray := reports.LedgerRow{Traffic: "(unknown)"}
-	for _, b := range l.inboxes {
-		stray.Foreign += b.foreign
-		stray.Corrupt += b.corrupt
+	for i, in := range l.inboxes {
+		b.sessions[i] = sessionBook{seats: in.seats, counts: in.counts, foreign: in.foreign, corrupt: in.corrupt}
 	}
-	stray.Received = stray.Foreign + stray.Corrupt
-	if stray.Received > 0 {
-		rows = append(rows, stray)
-	}
-	return rows
-}
-
-// equations returns what must hold of the rows, each computed from both sides. Samples is the number of samples of each
-// metric; measured answers are counted again from the tables.
-func (l *ledger) equations(rows []reports.LedgerRow, samples func(metric) int64) []reports.Equation {
-	var list []reports.Equation
-	add := func(traffic, text string, left, right int64) {
-		list = append(list, reports.Equation{Traffic: traffic, Text: text, Left: left, Right: right, Holds: left == right})
-	}
-	for _, r := range rows {
-		add(r.Traffic, "scheduled = sent + shed + send_failed", r.Scheduled, r.Sent+r.Shed+r.SendFailed)
-		add(r.Traffic, "sent = acked_received + acked_not_received + ack_error + ack_timeout + ack_lost",
-			r.Sent, r.AckedReceived+r.AckedNotReceived+r.AckError+r.AckTimeout+r.AckLost)
-		add(r.Traffic, "expected = delivered_once + lost", r.Expected, r.DeliveredOnce+r.Lost)
-		add(r.Traffic, "received = delivered_once + may_delivered + duplicated + leaked + foreign + corrupt",
-			r.Received, r.DeliveredOnce+r.MayDelivered+r.Duplicated+r.Leaked+r.Foreign+r.Corrupt)
-	}
-	answers := map[metric]int64{}
-	for _, a := range l.entries {
-		answers[a.ackMetric()] += 0
-		for n := a.warm.count(); n < a.count(); n++ {
-			switch a.answer[n] {
-			case answerReceived, answerNotReceived, answerTimeout:
-				answers[a.ackMetric()]++
-			}
-		}
-	}
-	for _, m := range []metric{metricPeerAck, metricChannelAck} {
-		if n, used := answers[m]; used {
-			add("", "samples of "+m.String()+" = measured messages answered or given up", samples(m), n)
-		}
-	}
-	return list
+	return b
 }
 
 // anomalyKind names what is wrong with one delivery.
@@ -281,10 +166,10 @@ const (
 	anomalyFalseReceipt anomalyKind = "false_receipt"
 )
 
-// anomaly is one delivery gone wrong. Account is nil when the message could not be identified.
+// anomaly is one delivery gone wrong. Entry is nil when the message could not be identified.
 type anomaly struct {
 	kind     anomalyKind
-	account  *account
+	entry    *trafficPlan
 	message  int
 	receiver int32
 }

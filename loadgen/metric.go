@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"math"
+	"slices"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
@@ -42,6 +43,12 @@ var metricNames = [metrics]string{
 
 func (m metric) String() string { return metricNames[m] }
 
+// metricNamed returns the metric of a name.
+func metricNamed(name string) (m metric, known bool) {
+	i := slices.Index(metricNames[:], name)
+	return metric(max(i, 0)), i >= 0
+}
+
 // The geometry of every histogram: nanoseconds from 1 ns to 60 s with three digits.
 const (
 	lowestNS  = 1
@@ -60,18 +67,18 @@ func clamp(ns int64) (clamped int64, over bool) {
 // quantiles in the order of reports.Metric's fields.
 var quantiles = []float64{50, 90, 99, 99.9, 99.99}
 
-// summarize fills the numbers of a metric from its histogram over the whole run.
-func summarize(name string, h *hdrhistogram.Histogram, overflow int64) reports.Metric {
+// summary fills the numbers of a metric from its histogram over the whole run.
+func (m metric) summary(h *hdrhistogram.Histogram, overflow int64) reports.Metric {
 	q := h.ValueAtPercentilesSlice(quantiles)
-	m := reports.Metric{
-		Name: name, Count: h.TotalCount(), Overflow: overflow,
+	s := reports.Metric{
+		Name: m.String(), Count: h.TotalCount(), Overflow: overflow,
 		MinNS: h.Min(), MeanNS: int64(math.Round(h.Mean())), MaxNS: h.Max(),
 		P50NS: q[0], P90NS: q[1], P99NS: q[2], P999NS: q[3], P9999NS: q[4],
 	}
 	for _, b := range h.CumulativeDistributionWithTicks(5) {
-		m.Curve = append(m.Curve, reports.CurvePoint{Percentile: b.Quantile, ValueNS: b.ValueAt, Count: b.Count})
+		s.Curve = append(s.Curve, reports.CurvePoint{Percentile: b.Quantile, ValueNS: b.ValueAt, Count: b.Count})
 	}
-	return m
+	return s
 }
 
 // heatBounds are the upper ends of the bands of latency in a heat map, five to a decade.

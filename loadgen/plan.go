@@ -33,6 +33,9 @@ type group struct {
 	seqs      int32 // how many messages each of them can have
 }
 
+// bits returns how many messages the group can get, each of which has a bit at every receiver.
+func (g *group) bits() int { return int(g.streams) * int(g.seqs) }
+
 // trafficPlan is one traffic entry spelt out. Its messages are numbered 0, 1, 2, … over warm-up and measured phase;
 // message n belongs to stream n mod streams and is number n div streams there.
 type trafficPlan struct {
@@ -187,6 +190,17 @@ func (p *plan) destination(g *group) string {
 		return p.uids[g.receivers[0]]
 	}
 	return p.channels[g.channel].name
+}
+
+// seats returns the groups that each session receives from, in the order of its seats.
+func (p *plan) seats() [][]int32 {
+	list := make([][]int32, len(p.uids))
+	for g := range p.groups {
+		for _, session := range p.groups[g].receivers {
+			list[session] = append(list[session], int32(g))
+		}
+	}
+	return list
 }
 
 // perSession returns the highest rate at which one session has to send, over all traffic, when all entries are at their

@@ -57,12 +57,9 @@ type recorder struct {
 	shards []*shard
 	used   [metrics]bool
 
-	total  [metrics]*hdrhistogram.Histogram
-	over   [metrics]int64
+	latencies
 	second [metrics]*hdrhistogram.Histogram // the interval last collected
 	series []reports.SeriesPoint
-	points [metrics][]reports.LatencyPoint
-	heat   [metrics][]reports.HeatColumn
 }
 
 // newRecorder makes a recorder for the metrics in use, with as many shards as goroutines are likely to record at once.
@@ -70,7 +67,7 @@ func newRecorder(shards int, used ...metric) *recorder {
 	r := &recorder{}
 	for _, m := range used {
 		r.used[m] = true
-		r.total[m], r.second[m] = newHistogram(), newHistogram()
+		r.second[m] = newHistogram()
 	}
 	for range shards {
 		s := &shard{}
@@ -111,12 +108,7 @@ func (r *recorder) collect(second int) (intervals [metrics]*hdrhistogram.Histogr
 	}
 	for m := range metrics {
 		if h := r.second[m]; r.used[m] && h.TotalCount() > 0 {
-			r.total[m].Merge(h)
-			q := h.ValueAtPercentilesSlice([]float64{50, 99})
-			r.points[m] = append(r.points[m], reports.LatencyPoint{
-				Second: second, Count: h.TotalCount(), P50NS: q[0], P99NS: q[1], MaxNS: h.Max(),
-			})
-			r.heat[m] = append(r.heat[m], heatColumn(second, h))
+			r.add(m, second, h)
 			intervals[m] = h
 		}
 	}
@@ -124,19 +116,4 @@ func (r *recorder) collect(second int) (intervals [metrics]*hdrhistogram.Histogr
 		Second: second, Sent: done.sent, Acked: done.acked, Delivered: done.delivered, Errors: done.errors,
 	})
 	return intervals, done
-}
-
-// summaries returns the metrics that had samples, over the whole run, the primary one first.
-func (r *recorder) summaries() []reports.Metric {
-	var list []reports.Metric
-	for m := range metrics {
-		if !r.used[m] || r.total[m].TotalCount() == 0 {
-			continue
-		}
-		s := summarize(m.String(), r.total[m], r.over[m])
-		s.Series = r.points[m]
-		s.Heat = &reports.Heat{BoundsNS: heatBounds, Columns: r.heat[m]}
-		list = append(list, s)
-	}
-	return list
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/rtmkit/rtmkit/reports"
@@ -16,32 +17,27 @@ func (p *plan) expected() time.Duration {
 	return time.Duration(connect*float64(time.Second)) + p.Phases.Warmup + p.Phases.Measure
 }
 
-// result makes the run's result from its books. Everything has ended by then.
-func (r *run) result(interrupted bool) *reports.Load {
-	rows := r.ledger.rows()
-	load := &reports.Load{Manifest: r.manifest(interrupted)}
-	s := &load.Summary
-	s.Schema = reports.LoadSchema
-	offered, expected := r.plan.offered()
-	s.OfferedPerS, s.ExpectedDeliveriesPerS = offered, expected
-	s.Metrics = r.recorder.summaries()
-	s.Ledger = rows
-	s.Equations = r.ledger.equations(rows, func(m metric) int64 { return r.recorder.total[m].TotalCount() })
-	s.Errors = r.ledger.faults.counts()
-	s.Thresholds = thresholds(rows)
-	s.Phases = r.phases()
-	s.Series = r.series()
-	evidence := r.evidence()
-	span := r.plan.Phases.Measure.Seconds()
-	if m := r.window(phaseMeasure); m != nil && interrupted {
-		span = max(time.Duration(m.end-m.start).Seconds(), 1e-9)
+// raw takes stock of the run. Everything has ended by then.
+func (r *run) raw(interrupted bool) *raw {
+	raw := &raw{
+		plan: r.plan, books: r.ledger.books(), latencies: &r.recorder.latencies, series: r.series(),
+		errors: r.ledger.faults.counts(),
+		edges: edges{
+			SpanNS: int64(r.span), Cores: runtime.NumCPU(),
+			GeneratorCPUNS: int64(r.after.generatorCPU - r.before.generatorCPU),
+			ServerCPUNS:    int64(r.after.serverCPU - r.before.serverCPU),
+			PressureNS:     int64(r.after.pressure - r.before.pressure),
+			GCPauseMaxNS:   int64(r.after.gcPauseMax),
+		},
+		facts: facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Overruns: r.sender.overruns},
 	}
-	s.AchievedPerS = float64(evidence.Sent) / span
-	delivered := r.recorder.count(metricPeerDeliver) + r.recorder.count(metricChannelDeliver)
-	s.DeliveredPerS = float64(delivered) / span
-	s.Validity = Judge(evidence)
-	s.Health = r.health(evidence, delivered)
-	return load
+	for _, w := range r.windows {
+		raw.windows = append(raw.windows, *w)
+	}
+	for _, v := range r.monitor.vitals {
+		raw.edges.ServerRSSMaxByte = max(raw.edges.ServerRSSMaxByte, v.serverRSS)
+	}
+	return raw
 }
 
 func (r *run) manifest(interrupted bool) reports.Manifest {
@@ -64,31 +60,6 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 	return m
 }
 
-func (r *run) window(name string) *window {
-	for _, w := range r.windows {
-		if w.name == name {
-			return w
-		}
-	}
-	return nil
-}
-
-func (r *run) phases() []reports.Phase {
-	var list []reports.Phase
-	for _, w := range r.windows {
-		p := reports.Phase{Name: w.name, StartNS: w.start, DurationNS: w.end - w.start}
-		for _, a := range r.ledger.entries {
-			for n, fate := range a.fate {
-				if fate != fateNone && (w.name == phaseWarmup && !a.measured(n) || w.name == phaseMeasure && a.measured(n)) {
-					p.Scheduled++
-				}
-			}
-		}
-		list = append(list, p)
-	}
-	return list
-}
-
 // series puts what was offered, by due time, beside what was completed, by the time of completion.
 func (r *run) series() []reports.SeriesPoint {
 	series := r.recorder.series
@@ -98,60 +69,6 @@ func (r *run) series() []reports.SeriesPoint {
 		}
 	}
 	return series
-}
-
-// evidence gathers what the verdict rests on.
-func (r *run) evidence() Evidence {
-	e := Evidence{WarmupLeft: r.warmupLeft, Seconds: len(r.recorder.points[metricLag])}
-	if h := r.recorder.total[metricLag]; h.TotalCount() > 0 {
-		e.LagP99 = time.Duration(h.ValueAtPercentile(99))
-	}
-	for _, p := range r.recorder.points[metricLag] {
-		if p.P99NS > int64(maxLagP99) {
-			e.LateSeconds++
-		}
-		if p.P99NS > int64(maxLagP99/2) {
-			e.HalfLateSeconds++
-		}
-	}
-	for _, a := range r.ledger.entries {
-		for n := a.warm.count(); n < a.count(); n++ {
-			switch a.fate[n] {
-			case fateNone:
-				continue
-			case fateSent:
-				e.Sent++
-			case fateShed:
-				e.Shed++
-			}
-			e.Offered++
-		}
-	}
-	var v vital
-	v.compare(r.before, r.after, r.span)
-	e.GeneratorCPU, e.Pressure = v.generatorCPU, v.pressure
-	return e
-}
-
-func (r *run) health(e Evidence, delivered int64) reports.Health {
-	lag := r.recorder.total[metricLag]
-	h := reports.Health{
-		GeneratorCPUNS: int64(r.after.generatorCPU - r.before.generatorCPU), GeneratorCPUShare: e.GeneratorCPU,
-		GeneratorGCPauseMaxNS: int64(r.after.gcPauseMax), CPUPressureShare: e.Pressure,
-		ServerCPUNS: int64(r.after.serverCPU - r.before.serverCPU),
-	}
-	if lag.TotalCount() > 0 {
-		q := lag.ValueAtPercentilesSlice([]float64{50, 99})
-		h.LagP50NS, h.LagP99NS, h.LagMaxNS = q[0], q[1], lag.Max()
-	}
-	h.GridOverruns = r.sender.overruns
-	if delivered > 0 {
-		h.ServerCPUPerMessageNS = float64(h.ServerCPUNS) / float64(delivered)
-	}
-	for _, v := range r.monitor.vitals {
-		h.ServerRSSBytes = max(h.ServerRSSBytes, v.serverRSS)
-	}
-	return h
 }
 
 // thresholds judges what every run has to keep, whatever its workload: the server takes each message, answers it, and
@@ -178,11 +95,4 @@ func thresholds(rows []reports.LedgerRow) []reports.Threshold {
 		list = append(list, reports.Threshold{Expr: t.name + " == 0", Observed: fmt.Sprint(t.value), Holds: t.value == 0})
 	}
 	return list
-}
-
-func (r *recorder) count(m metric) int64 {
-	if r.total[m] == nil {
-		return 0
-	}
-	return r.total[m].TotalCount()
 }

@@ -2,6 +2,9 @@ package loadgen
 
 import (
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -276,7 +279,16 @@ func (s *rig) play(t *testing.T, ctx context.Context, w Workload, o Options) *re
 	return load
 }
 
+// run plays the workload and verifies the run's folder, whether the test asked for one or not.
 func (s *rig) run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
+	if o.Dir == "" {
+		parent, err := os.MkdirTemp("", "rig")
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(parent)
+		o.Dir = filepath.Join(parent, "run")
+	}
 	o.Driver = s
 	o.URL = "ws://rig/rtm/v1"
 	if o.pacer == nil {
@@ -285,7 +297,22 @@ func (s *rig) run(ctx context.Context, w Workload, o Options) (*reports.Load, er
 	o.look = func() usage { return usage{} }
 	load, err := Run(ctx, w, o)
 	s.workers.Wait()
-	return load, err
+	if load == nil || err != nil {
+		return load, err
+	}
+	return load, verified(o.Dir)
+}
+
+// verified returns an error unless every number of the run folder follows from its raw files.
+func verified(dir string) error {
+	found, err := Verify(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range found.Differences {
+		err = errors.Join(err, errors.New(d.String()))
+	}
+	return err
 }
 
 // metricOf returns a metric of a run by name.

@@ -288,9 +288,10 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	r.phase.Load().end = end
 	r.recorder.shards[0].record(r.ledger.close(end, r.clock.mainStart()), tally{})
 	err := r.monitor.stop()
-	load := r.result(interrupted)
+	raw := r.raw(interrupted)
+	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw)}
 	if err == nil {
-		err = r.folder.write(r, load)
+		err = r.folder.write(raw, r.ledger.faults.list, r.monitor.vitals, load)
 	}
 	if err != nil {
 		return load, fmt.Errorf("run folder %s: %w", r.options.Dir, err)
