@@ -154,6 +154,9 @@ func (w Workload) checkExecutor(path string, t Traffic) *problem {
 	case t.Arrival == Burst && (t.Burst < 2 || t.Burst > maxBurst):
 		return bad(path+".burst", "%d messages at once are no burst; use 2 to %d", t.Burst, maxBurst)
 	}
+	if p := w.checkClosed(path, t); p != nil {
+		return p
+	}
 	return t.checkStages(path, w.Phases)
 }
 
@@ -164,7 +167,7 @@ func (t Traffic) checkKeys(path string) *problem {
 		if t.Arrival != Constant && t.Arrival != Poisson && t.Arrival != Burst {
 			return bad(path+".arrival", "%q is not known; use constant, poisson or burst", t.Arrival)
 		}
-	case Replay:
+	case Closed, Replay:
 	default:
 		return bad(path+".executor", "%q is not known; use open, closed or replay", t.Executor)
 	}

@@ -173,6 +173,9 @@ func (b *inbox) answered(now int64, e *Event, done *tally) {
 		return
 	}
 	done.acked++
+	if l := b.ledger.loop; l != nil {
+		defer l.free(a.firstStream + n%len(a.streams))
+	}
 	if e.Kind == Refused {
 		a.answer[n] = answerError
 		a.excused.Add(1)
@@ -190,8 +193,7 @@ func (b *inbox) answered(now int64, e *Event, done *tally) {
 	if !a.measured(n) {
 		return
 	}
-	due := b.clock.mainStart() + a.main.due(n-a.warm.count())
-	b.samples = append(b.samples, sample{a.ackMetric(), now - due})
+	b.samples = append(b.samples, sample{a.ackMetric(), now - a.due(n, b.clock.mainStart())})
 	if a.Op == OpPeer {
 		b.samples = append(b.samples, sample{metricPeerAckService, now - a.wrote[n].Load()})
 	}

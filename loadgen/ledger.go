@@ -34,6 +34,7 @@ type ledger struct {
 	entries []*account
 	inboxes []*inbox
 	faults  faults
+	loop    *loop // of a closed run; else nil
 }
 
 // account is the ledger of one traffic entry.
@@ -54,6 +55,9 @@ type account struct {
 
 func newLedger(p *plan, run uint32) *ledger {
 	l := &ledger{plan: p, run: run}
+	if p.closed() {
+		l.loop = newLoop(p)
+	}
 	for _, t := range p.traffic {
 		n := t.count()
 		a := &account{trafficPlan: t, fate: make([]uint8, n), answer: make([]uint8, n), wrote: make([]atomic.Int64, n)}
@@ -95,6 +99,14 @@ func (l *ledger) settled() bool {
 	return true
 }
 
+// due returns the run time at which measured message n was due; of a closed entry, which has sent it already.
+func (a *account) due(n int, mainStart int64) int64 {
+	if a.Executor == Closed {
+		return a.wrote[n].Load()
+	}
+	return mainStart + a.main.due(n-a.warm.count())
+}
+
 // arrived notes the arrival of channel message n at one of its receivers and reports, at the last of them, when the
 // first and the last came.
 func (a *account) arrived(n int, at int64) (first, last int64, complete bool) {
@@ -126,7 +138,7 @@ func (l *ledger) close(at int64, mainStart int64) (givenUp []sample) {
 			a.answer[n] = answerTimeout
 			l.faults.count(string(a.Op)+".send", ClassAckTimeout, 0, 1)
 			if a.measured(n) {
-				givenUp = append(givenUp, sample{a.ackMetric(), at - mainStart - a.main.due(n-a.warm.count())})
+				givenUp = append(givenUp, sample{a.ackMetric(), at - a.due(n, mainStart)})
 			}
 		}
 	}

@@ -70,8 +70,8 @@ func newPlan(w Workload) (*plan, error) {
 		entry := &trafficPlan{
 			Traffic: t,
 			index:   i,
-			warm:    t.warmSchedule(w.Phases.Warmup, seed),
-			main:    t.mainSchedule(w.Phases.Measure, seed+1),
+			warm:    t.warmSchedule(w.Phases.Warmup, seed, w.streamsOf(t)),
+			main:    t.mainSchedule(w.Phases.Measure, seed+1, w.streamsOf(t)),
 			first:   p.messages, firstStream: p.streams,
 		}
 		switch t.Op {
@@ -85,6 +85,18 @@ func newPlan(w Workload) (*plan, error) {
 		p.traffic = append(p.traffic, entry)
 	}
 	return p, nil
+}
+
+// streamsOf returns how many streams a traffic entry has.
+func (w Workload) streamsOf(t Traffic) int {
+	if t.Op == OpChannel {
+		for _, c := range w.Channels {
+			if c.Name == t.Channel {
+				return c.Count * c.Members
+			}
+		}
+	}
+	return w.Sessions.Count
 }
 
 // addChannels spells out the channel groups and returns for each name the range of its channels.
@@ -147,6 +159,14 @@ func (p *plan) addChannelStreams(entry *trafficPlan, channels [2]int) {
 
 // count returns how many messages the entry has in all.
 func (t *trafficPlan) count() int { return t.warm.count() + t.main.count() }
+
+// schedule returns the entry's schedule of the warm-up or of the measured phase.
+func (t *trafficPlan) schedule(main bool) schedule {
+	if main {
+		return t.main
+	}
+	return t.warm
+}
 
 // measured reports whether message n belongs to the measured phase.
 func (t *trafficPlan) measured(n int) bool { return n >= t.warm.count() }
@@ -244,10 +264,7 @@ func (p *plan) newRound(main bool, start int64) *round {
 // peek returns the entry of the message that is due next and when, in run time; nil when the phase has no more.
 func (r *round) peek() (entry *trafficPlan, due int64) {
 	for i, t := range r.plan.traffic {
-		s := t.warm
-		if r.main {
-			s = t.main
-		}
+		s := t.schedule(r.main)
 		if r.next[i] < s.count() {
 			if d := r.start + s.due(r.next[i]); entry == nil || d < due {
 				entry, due = t, d

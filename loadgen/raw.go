@@ -66,6 +66,10 @@ func summarize(r *raw) reports.Summary {
 		span = max(time.Duration(m.end-m.start).Seconds(), 1e-9)
 	}
 	s.AchievedPerS = float64(evidence.Sent) / span
+	if r.plan.closed() {
+		// Nothing was offered but what the answers made room for; the plan knows the ceiling only.
+		s.OfferedPerS, s.ExpectedDeliveriesPerS = s.AchievedPerS, s.ExpectedDeliveriesPerS*s.AchievedPerS/s.OfferedPerS
+	}
 	delivered := r.latencies.count(metricPeerDeliver) + r.latencies.count(metricChannelDeliver)
 	s.DeliveredPerS = float64(delivered) / span
 	s.Validity = Judge(evidence)

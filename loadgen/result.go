@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/rtmkit/rtmkit/reports"
@@ -57,6 +58,10 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 		Command: r.options.Command, Notes: r.options.Notes, Interrupted: interrupted,
 	}
 	m.Pacer = pacerInfo(r.pacer, r.sender.grid)
+	if r.plan.closed() {
+		m.Pacer = reports.Pacer{Kind: "closed loop", Clock: m.Pacer.Clock}
+	}
+	m.Notes = append(slices.Clip(m.Notes), r.plan.notes()...)
 	return m
 }
 

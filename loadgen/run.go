@@ -237,7 +237,11 @@ func (r *run) round(ctx context.Context, main bool) {
 	played := make(chan struct{})
 	go func() {
 		defer close(played)
-		r.sender.play(r.plan.newRound(main, start))
+		if round := r.plan.newRound(main, start); r.ledger.loop == nil {
+			r.sender.play(round)
+		} else {
+			r.sender.playClosed(round, start+int64(span))
+		}
 	}()
 	<-played
 	wait(ctx, time.Duration(start+int64(span)-r.clock.now()))

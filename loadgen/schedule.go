@@ -16,18 +16,20 @@ type schedule interface {
 }
 
 // warmSchedule returns the entry's schedule of a warm-up of the span: its arrivals at its starting rate.
-func (t Traffic) warmSchedule(span time.Duration, seed uint64) schedule {
+func (t Traffic) warmSchedule(span time.Duration, seed uint64, streams int) schedule {
 	t.Stages = nil
 	if t.Executor == Replay {
 		// A trace is of the measured phase alone.
 		return newConstant(t.Rate, span)
 	}
-	return t.mainSchedule(span, seed)
+	return t.mainSchedule(span, seed, streams)
 }
 
 // mainSchedule returns the entry's schedule of a measured phase of the span. Equal seeds give equal schedules.
-func (t Traffic) mainSchedule(span time.Duration, seed uint64) schedule {
+func (t Traffic) mainSchedule(span time.Duration, seed uint64, streams int) schedule {
 	switch {
+	case t.Executor == Closed:
+		return ceiling(t.Rate, span, streams)
 	case t.Executor == Replay:
 		return t.recorded.due
 	case t.Arrival == Burst || t.Arrival != Poisson && len(t.Stages) > 0:

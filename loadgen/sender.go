@@ -62,7 +62,12 @@ func newSender(l *ledger, c *clock, p pacer, sessions []Session, shard *shard) *
 }
 
 // stop makes play return at its next turn.
-func (s *sender) stop() { s.stopped.Store(true) }
+func (s *sender) stop() {
+	s.stopped.Store(true)
+	if l := s.ledger.loop; l != nil {
+		l.knock()
+	}
+}
 
 // play sends the messages of a round, each as soon as it is due, until there are no more or stop is called. The calling
 // goroutine has to end behind it, because the pacer takes its thread.
@@ -102,18 +107,23 @@ func (s *sender) gather(r *round, now int64) (taken int64) {
 			continue
 		}
 		flying++
-		stream, _ := entry.streamOf(n)
-		i := int32(len(s.turn))
-		s.turn = append(s.turn, message{account: a, n: n, due: due, next: -1})
-		if s.head[stream.sender] < 0 {
-			s.head[stream.sender] = i
-			s.dirty = append(s.dirty, stream.sender)
-		} else {
-			s.turn[s.tail[stream.sender]].next = i
-		}
-		s.tail[stream.sender] = i
+		s.add(a, n, due)
 	}
 	return taken
+}
+
+// add puts a message into the turn, behind those of the same session.
+func (s *sender) add(a *account, n int, due int64) {
+	stream, _ := a.streamOf(n)
+	i := int32(len(s.turn))
+	s.turn = append(s.turn, message{account: a, n: n, due: due, next: -1})
+	if s.head[stream.sender] < 0 {
+		s.head[stream.sender] = i
+		s.dirty = append(s.dirty, stream.sender)
+	} else {
+		s.turn[s.tail[stream.sender]].next = i
+	}
+	s.tail[stream.sender] = i
 }
 
 func (s *sender) count(due int64) {
@@ -131,11 +141,14 @@ func (s *sender) flush(main bool, taken int64) {
 		now := s.clock.now()
 		for i := s.head[session]; i >= 0; i = s.turn[i].next {
 			m := &s.turn[i]
+			if s.ledger.loop != nil {
+				m.due = now // in a closed loop a message is due when it goes out
+			}
 			if !s.queue(session, m, now) {
 				continue
 			}
 			done.sent++
-			if main {
+			if main && s.ledger.loop == nil {
 				s.samples = append(s.samples, sample{metricLag, now - m.due})
 			}
 		}
@@ -176,6 +189,9 @@ func (s *sender) queue(session int32, m *message, now int64) bool {
 	if errors.As(err, &failure) && failure.Class == ClassQueueFull {
 		a.fate[m.n] = fateShed
 		s.sheds.Add(1)
+		if l := s.ledger.loop; l != nil {
+			l.back(a.firstStream + m.n%len(a.streams))
+		}
 	}
 	return false
 }

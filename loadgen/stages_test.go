@@ -135,7 +135,7 @@ func TestStagedPoissonIsAPoissonProcessOfTheCurve(t *testing.T) {
 	}}
 	span := totalLength(entry.Stages)
 	c := entry.curve(span)
-	s := entry.mainSchedule(span, 42)
+	s := entry.mainSchedule(span, 42, 1)
 	if n, want := float64(s.count()), c.total(); math.Abs(n-want) > 4*math.Sqrt(want) {
 		t.Fatalf("%.0f arrivals, want about %.0f", n, want)
 	}
@@ -148,14 +148,14 @@ func TestStagedPoissonIsAPoissonProcessOfTheCurve(t *testing.T) {
 	if far, limit := fromExponential(gaps); far > limit {
 		t.Errorf("the gaps are %.5f from exponential, at most %.5f expected", far, limit)
 	}
-	if again := entry.mainSchedule(span, 42); !slices.Equal(again.(listed), s.(listed)) {
+	if again := entry.mainSchedule(span, 42, 1); !slices.Equal(again.(listed), s.(listed)) {
 		t.Error("one seed, two schedules")
 	}
 }
 
 func TestBurstsComeWholeAndEvenlySpaced(t *testing.T) {
 	entry := Traffic{Rate: 1000, Arrival: Burst, Burst: 50}
-	s := entry.mainSchedule(10*time.Second, 1)
+	s := entry.mainSchedule(10*time.Second, 1, 1)
 	if s.count() != 10_000 {
 		t.Fatalf("%d messages in 10 s at 1000/s", s.count())
 	}
@@ -164,7 +164,7 @@ func TestBurstsComeWholeAndEvenlySpaced(t *testing.T) {
 			t.Fatalf("message %d is due at %d, want %d", i, s.due(i), want)
 		}
 	}
-	if n := (Traffic{Rate: 1000, Arrival: Burst, Burst: 300}).mainSchedule(time.Second, 1).count(); n != 1200 {
+	if n := (Traffic{Rate: 1000, Arrival: Burst, Burst: 300}).mainSchedule(time.Second, 1, 1).count(); n != 1200 {
 		t.Errorf("%d messages, want 4 whole bursts of 300", n)
 	}
 }
