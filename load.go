@@ -17,12 +17,13 @@ import (
 )
 
 type loadCommand struct {
-	Run    loadRunCommand    `cmd:"" help:"Run a workload: peer, channel, or a YAML file."`
+	Run    loadRunCommand    `cmd:"" help:"Run a workload: a ready one by name, or a YAML file."`
+	Show   loadShowCommand   `cmd:"" help:"Print a ready workload, or list them all."`
 	Verify loadVerifyCommand `cmd:"" help:"Derive every number of run folders again from their raw files."`
 }
 
 type loadRunCommand struct {
-	Workload string `arg:"" help:"peer, channel, or the path of a workload file."`
+	Workload string `arg:"" help:"peer, channel, the name of another ready workload (see load show), or the path of a workload file."`
 
 	Rate     *loadgen.Rate  `placeholder:"N/s" help:"Messages per second over all clients (default 1000/s)."`
 	Duration *time.Duration `placeholder:"DURATION" help:"Length of the measured phase (default 10s)."`
@@ -99,6 +100,9 @@ func (c *loadRunCommand) workload() (loadgen.Workload, error) {
 		w = loadgen.Fanout(or(c.Rate, 1000), or(c.Duration, 10*time.Second), or(c.Channels, 10), or(c.Members, 100))
 		w.Sessions.Count = or(c.Clients, w.Sessions.Count)
 	default:
+		if shelved, ok := loadgen.FromShelf(c.Workload); ok {
+			return c.shelved(shelved, given)
+		}
 		for name, set := range given {
 			if set {
 				return w, fail(exitUsage, "%s goes with peer and channel only; %s is taken for a workload file, which says it itself", name, c.Workload)
@@ -106,7 +110,7 @@ func (c *loadRunCommand) workload() (loadgen.Workload, error) {
 		}
 		w, err := loadgen.ReadWorkload(c.Workload)
 		if errors.Is(err, os.ErrNotExist) {
-			return w, fail(exitUsage, "%s: there is no such workload file; write peer, channel, or the path of a YAML file", c.Workload)
+			return w, fail(exitUsage, "%s: there is no such workload file and no ready workload of that name; there are: channel, %s", c.Workload, shelfNames())
 		}
 		if err != nil {
 			return w, fail(exitUsage, "%w", err)
@@ -114,6 +118,30 @@ func (c *loadRunCommand) workload() (loadgen.Workload, error) {
 		return w, nil
 	}
 	w.Traffic[0].Payload.Bytes = or(c.Size, w.Traffic[0].Payload.Bytes)
+	if err := w.Check(); err != nil {
+		return w, fail(exitUsage, "%w", err)
+	}
+	return w, nil
+}
+
+// shelved returns a ready workload, with its rate and length as the flags say.
+func (c *loadRunCommand) shelved(s loadgen.Shelved, given map[string]bool) (loadgen.Workload, error) {
+	for _, name := range []string{"--clients", "--channels", "--members", "--size"} {
+		if given[name] {
+			return loadgen.Workload{}, fail(exitUsage, "%s goes with peer and channel only; for another %s, change a copy of what load show %s prints", name, s.Name, s.Name)
+		}
+	}
+	w, err := s.Workload()
+	if err != nil {
+		return w, fail(exitBroken, "%w", err)
+	}
+	if !given["--rate"] && !given["--duration"] {
+		return w, nil
+	}
+	if err := w.Scalable(); err != nil {
+		return w, fail(exitUsage, "--rate and --duration do not apply here: %w; change a copy of what load show %s prints", err, s.Name)
+	}
+	w.Traffic[0].Rate, w.Phases.Measure = or(c.Rate, w.Traffic[0].Rate), or(c.Duration, w.Phases.Measure)
 	if err := w.Check(); err != nil {
 		return w, fail(exitUsage, "%w", err)
 	}
