@@ -18,6 +18,7 @@ import (
 
 type loadCommand struct {
 	Run    loadRunCommand    `cmd:"" help:"Run a workload: a ready one by name, or a YAML file."`
+	Schema loadSchemaCommand `cmd:"" help:"Print the JSON Schema of workload files, for editors."`
 	Show   loadShowCommand   `cmd:"" help:"Print a ready workload, or list them all."`
 	Verify loadVerifyCommand `cmd:"" help:"Derive every number of run folders again from their raw files."`
 }
