@@ -36,12 +36,16 @@ type child struct {
 // startChild starts `rtmkit serve` with args on a free port and waits until it is
 // ready.
 func startChild(ctx context.Context, args ...string) (*child, error) {
+	return startSelf(ctx, "the reference server", append([]string{"serve", "--addr", "127.0.0.1:0", "--until-stdin-closes"}, args...)...)
+}
+
+// startSelf starts a server that is a subcommand of this program.
+func startSelf(ctx context.Context, name string, args ...string) (*child, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fail(exitBroken, "cannot find the rtmkit binary to start its server: %w", err)
 	}
-	cmd := exec.Command(self, append([]string{"serve", "--addr", "127.0.0.1:0", "--until-stdin-closes"}, args...)...)
-	return startServer(ctx, cmd, "the reference server", exitBroken)
+	return startServer(ctx, exec.Command(self, args...), name, exitBroken)
 }
 
 // readyWithin is how long a server may take to say that it is ready.

@@ -17,10 +17,12 @@ import (
 )
 
 type loadCommand struct {
-	Run    loadRunCommand    `cmd:"" help:"Run a workload: a ready one by name, or a YAML file."`
-	Schema loadSchemaCommand `cmd:"" help:"Print the JSON Schema of workload files, for editors."`
-	Show   loadShowCommand   `cmd:"" help:"Print a ready workload, or list them all."`
-	Verify loadVerifyCommand `cmd:"" help:"Derive every number of run folders again from their raw files."`
+	Calibrate loadCalibrateCommand `cmd:"" help:"Measure the floor of this host: a workload against a server that does next to nothing."`
+	Null      loadNullCommand      `cmd:"" hidden:"" help:"Be that server."`
+	Run       loadRunCommand       `cmd:"" help:"Run a workload: a ready one by name, or a YAML file."`
+	Schema    loadSchemaCommand    `cmd:"" help:"Print the JSON Schema of workload files, for editors."`
+	Show      loadShowCommand      `cmd:"" help:"Print a ready workload, or list them all."`
+	Verify    loadVerifyCommand    `cmd:"" help:"Derive every number of run folders again from their raw files."`
 }
 
 type loadRunCommand struct {
@@ -39,7 +41,8 @@ type loadRunCommand struct {
 	TokenCommand string `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	tlsFlags
 
-	Out string `placeholder:"DIR" help:"Run folder, new or empty: manifest, histograms, ledger, report."`
+	Floor string `type:"existingfile" placeholder:"FILE" help:"Floor of this host that load calibrate wrote; without it the one in the user's cache is taken, if there is one."`
+	Out   string `placeholder:"DIR" help:"Run folder, new or empty: manifest, histograms, ledger, report."`
 }
 
 // Run plays the workload and prints what it measured.
@@ -50,6 +53,9 @@ func (c *loadRunCommand) Run(a *app) error {
 	}
 	options, err := c.options(a)
 	if err != nil {
+		return err
+	}
+	if options.Floor, err = c.floor(a, workload); err != nil {
 		return err
 	}
 	if err := c.freshOut(); err != nil {
@@ -75,6 +81,7 @@ func (c *loadRunCommand) Run(a *app) error {
 		return err
 	}
 	writeLoads(a.stdout, report.Loads)
+	writeFloors(a.stdout, report.Loads)
 	if c.Out != "" {
 		fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(c.Out, reports.PageFile))
 	}

@@ -38,6 +38,10 @@ type Options struct {
 	// Notes are sentences that readers of the report must know.
 	Notes []string
 
+	// Floor is what is measured on this host without a server worth the name; it is stored beside the run. Nil when it is
+	// not known.
+	Floor *reports.Floor
+
 	// Progress, if set, is called once a second from one goroutine, and must not block.
 	Progress func(Progress)
 
@@ -293,7 +297,7 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	r.recorder.shards[0].record(r.ledger.close(end, r.clock.mainStart()), tally{})
 	err := r.monitor.stop()
 	raw := r.raw(interrupted)
-	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw)}
+	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw), Floor: r.options.Floor}
 	if err == nil {
 		err = r.folder.write(raw, r.ledger.faults.list, r.monitor.vitals, load)
 	}
