@@ -7,7 +7,8 @@
 // every requirement) and any number of [Load] runs (what was measured, and the
 // ledger of every message). Three more stand beside it: a [Selftest] says whether
 // the suite may be believed, a [Grid] how clients and servers get on with each
-// other, and a [Table] sets several reports side by side. Each tree names its schema version in the key
+// other, and a [Table] sets several reports side by side. A [Gate] is the verdict on two
+// builds by repeated load runs. Each tree names its schema version in the key
 // "schema"; the JSON Schemas lie in the folder schema and are available from
 // [Schemas]. Units are part of the key names (_ns, _ms, _bytes, _per_s).
 // Durations are whole nanoseconds. Lists and maps that are empty are left out,
@@ -20,8 +21,8 @@
 // of what did not pass, and checksums.txt over all of it. [Verify] holds such a
 // folder against itself, and [ReadWire] takes a trace back. [WriteLoad] fills a run
 // folder with manifest.json and summary.json. [WriteSelftest], [WriteGrid] and
-// [WriteTable] write the other trees. [Read], [ReadLoad], [ReadSelftest], [ReadGrid]
-// and [ReadTable] take them back and refuse what they do not know. [Compare] says
+// [WriteTable] write the other trees, [WriteGate] writes a gate. [Read], [ReadLoad], [ReadSelftest], [ReadGrid],
+// [ReadTable] and [ReadGate] take them back and refuse what they do not know. [Compare] says
 // what changed between two reports, [Merge] makes a table of several.
 //
 // # What is not promised

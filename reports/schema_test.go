@@ -33,6 +33,7 @@ var published = []struct {
 	{"grid.schema.json", GridSchema, reflect.TypeFor[Grid]()},
 	{"table.schema.json", TableSchema, reflect.TypeFor[Table]()},
 	{"floor.schema.json", FloorSchema, reflect.TypeFor[Floor]()},
+	{"ab.schema.json", GateSchema, reflect.TypeFor[Gate]()},
 }
 
 func TestSchemasFollowTheTypes(t *testing.T) {
@@ -169,6 +170,9 @@ var closedSets = map[reflect.Type][]any{
 	reflect.TypeFor[FaultKind]():       words([]FaultKind{FrameFault, LineFault}),
 	reflect.TypeFor[FaultOutcome]():    words(FaultOutcomes()),
 	reflect.TypeFor[CellVerdict]():     words(CellVerdicts()),
+	reflect.TypeFor[GateVerdict]():     words(GateVerdicts()),
+	reflect.TypeFor[GateOrder]():       words([]GateOrder{ABBA, BAAB}),
+	reflect.TypeFor[GateSide]():        words([]GateSide{BaseSide, HeadSide}),
 }
 
 func words[T ~string](list []T) []any {
