@@ -18,7 +18,7 @@ import (
 // TestMain makes the test binary stand in for rtmkit, so that the scripts run the
 // real command line in real processes.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rtmkit": main})
+	testscript.Main(m, map[string]func(){"rtmkit": main, "slowserver": slowServer})
 }
 
 // TestCommandLine runs the scripts in testdata: what a user types, what is printed,
