@@ -36,10 +36,11 @@ type loadRunCommand struct {
 	Members  *int           `placeholder:"N" help:"Members of each channel (default 100)."`
 	Size     *int           `placeholder:"BYTES" help:"Payload size (default 64)."`
 
-	Server       string `placeholder:"URL" help:"Server under load; without it the reference server is started for the run."`
-	ServerPID    int    `placeholder:"PID" help:"Process id of a server on this machine, for its CPU and memory."`
-	AppID        string `default:"${app_id}" placeholder:"ID" help:"App to log in to."`
-	TokenCommand string `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
+	Server        string `placeholder:"URL" help:"Server under load; without it the reference server is started for the run."`
+	ServerPID     int    `placeholder:"PID" help:"Process id of a server on this machine, for its CPU and memory."`
+	ServerMetrics string `placeholder:"URL" help:"Prometheus metrics of the server, for its CPU and memory, such as http://127.0.0.1:9090/metrics."`
+	AppID         string `default:"${app_id}" placeholder:"ID" help:"App to log in to."`
+	TokenCommand  string `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	tlsFlags
 
 	Floor string `type:"existingfile" placeholder:"FILE" help:"Floor of this host that load calibrate wrote; without it the one in the user's cache is taken, if there is one."`
@@ -170,15 +171,18 @@ type loadOptions struct{ loadgen.Options }
 
 func (c *loadRunCommand) options(a *app) (loadOptions, error) {
 	options := loadOptions{loadgen.Options{
-		URL: c.Server, AppID: c.AppID, ServerPID: c.ServerPID, Dir: c.Out,
+		URL: c.Server, AppID: c.AppID, ServerPID: c.ServerPID, ServerMetrics: c.ServerMetrics, Dir: c.Out,
 		ToolVersion: version, Command: a.command(),
 	}}
 	var err error
 	if options.TLS, err = c.tlsFlags.config(); err != nil {
 		return options, err
 	}
-	if c.Server == "" && (c.TokenCommand != "" || c.ServerPID != 0) {
-		return options, fail(exitUsage, "--token-command and --server-pid belong to a --server")
+	if c.Server == "" && (c.TokenCommand != "" || c.ServerPID != 0 || c.ServerMetrics != "") {
+		return options, fail(exitUsage, "--token-command, --server-pid and --server-metrics belong to a --server")
+	}
+	if c.ServerPID != 0 && c.ServerMetrics != "" {
+		return options, fail(exitUsage, "--server-pid and --server-metrics tell the same; name one of them")
 	}
 	if c.Server != "" {
 		if err := loadgen.CheckURL(c.Server); err != nil {

@@ -14,7 +14,6 @@ type eventLine struct {
 	Phase     *phaseEvent         `json:"phase,omitempty"`
 	Histogram *histogramEvent     `json:"histogram,omitempty"`
 	Error     *reports.ErrorCount `json:"error,omitempty"`
-	Edges     *edges              `json:"edges,omitempty"`
 	Facts     *facts              `json:"facts,omitempty"`
 }
 
@@ -46,7 +45,7 @@ func writeEvents(w io.Writer, r *raw) error {
 	for i := range r.errors {
 		lines = append(lines, eventLine{Error: &r.errors[i]})
 	}
-	lines = append(lines, eventLine{Edges: &r.edges}, eventLine{Facts: &r.facts})
+	lines = append(lines, eventLine{Facts: &r.facts})
 	encoder := json.NewEncoder(w)
 	for _, line := range lines {
 		if err := encoder.Encode(line); err != nil {
@@ -83,8 +82,6 @@ func readEvents(r io.Reader, into *raw) ([]histogramEvent, error) {
 			histograms = append(histograms, *line.Histogram)
 		case line.Error != nil:
 			into.errors = append(into.errors, *line.Error)
-		case line.Edges != nil:
-			into.edges = *line.Edges
 		case line.Facts != nil:
 			into.facts = *line.Facts
 		default:

@@ -94,7 +94,7 @@ func (f *folder) discard() {
 }
 
 // write puts everything into the folder, manifest and summary last. Found are the anomalies that sessions saw.
-func (f *folder) write(r *raw, found []anomaly, vitals []vital, load *reports.Load) error {
+func (f *folder) write(r *raw, found []anomaly, load *reports.Load) error {
 	if f == nil {
 		return nil
 	}
@@ -104,7 +104,7 @@ func (f *folder) write(r *raw, found []anomaly, vitals []vital, load *reports.Lo
 	files := []textFile{
 		{WorkloadFile, func(w io.Writer) error { _, err := io.WriteString(w, load.Manifest.Workload); return err }},
 		{SeriesFile, func(w io.Writer) error { return writeSeries(w, r.series) }},
-		{HealthFile, func(w io.Writer) error { return writeHealth(w, vitals) }},
+		{HealthFile, func(w io.Writer) error { return writeVitals(w, r.vitals) }},
 		{EventsFile, func(w io.Writer) error { return writeEvents(w, r) }},
 		{BooksFile, func(w io.Writer) error { return writeBooks(w, r.books) }},
 		{LedgerFile, func(w io.Writer) error { return writeLedger(w, r, load.Summary.Ledger, found) }},
@@ -163,16 +163,6 @@ func (t textFile) create(dir string) error {
 	}
 	buffer := bufio.NewWriter(file)
 	return errors.Join(t.write(buffer), buffer.Flush(), file.Close())
-}
-
-func writeHealth(w io.Writer, vitals []vital) error {
-	var text strings.Builder
-	text.WriteString(healthHeader)
-	for _, v := range vitals {
-		text.WriteString(v.csv())
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
 }
 
 // ledgerLine is one line of ledger.jsonl: either a row or an anomaly.

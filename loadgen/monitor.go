@@ -1,7 +1,8 @@
 package loadgen
 
 import (
-	"runtime"
+	"maps"
+	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -10,14 +11,16 @@ import (
 // monitor is the run's once-a-second goroutine: it collects the recorder, writes the histogram log, takes the vitals
 // and tells the progress. It is off the hot path.
 type monitor struct {
-	run    *run
-	log    *hdrLog
-	vitals []vital
-	err    error // the first error of writing
+	run *run
+	log *hdrLog
+	err error // the first error of writing
 
-	look    func() usage
-	last    usage
-	lastAt  int64
+	mu    sync.Mutex // of all below: the edges of the measured phase come from the run's goroutine
+	rows  []vital
+	look  func() usage
+	last  usage // of the last row without a mark
+	begun usage // of the row marked begin
+
 	began   int64
 	stopped chan struct{}
 	done    chan struct{}
@@ -34,8 +37,8 @@ func (m *monitor) start() {
 	if w := m.run.folder.hlog(); w != nil {
 		m.log, m.err = newHDRLog(w, m.run.clock.zero.UnixMilli())
 	}
-	m.last, m.lastAt = m.look(), m.run.clock.now()
-	m.began = m.lastAt
+	m.last = m.look()
+	m.began = m.run.clock.now()
 	go m.watch()
 }
 
@@ -73,17 +76,55 @@ func (m *monitor) tick(second int, end int64) {
 			m.err = m.log.write(metric(i), start, max(m.run.clock.wall(end).UnixMilli(), start+1), h)
 		}
 	}
-	v := vital{second: second, phase: m.run.phase.Load().name, inFlight: m.run.ledger.inFlight(),
-		shed: m.run.sender.sheds.Load(), goroutines: runtime.NumGoroutine()}
-	if h := intervals[metricLag]; h != nil {
-		q := h.ValueAtPercentilesSlice([]float64{50, 99})
-		v.lagP50, v.lagP99, v.lagMax = q[0], q[1], h.Max()
-	}
-	now, at := m.look(), m.run.clock.now()
-	v.compare(m.last, now, time.Duration(at-m.lastAt))
-	m.last, m.lastAt = now, at
-	m.vitals = append(m.vitals, v)
+	v := m.observe(second, intervals[metricLag])
+	m.run.scraper.begin()
 	m.tell(v, end, done, intervals)
+}
+
+// observe adds the row of a second.
+func (m *monitor) observe(second int, lag *hdrhistogram.Histogram) vital {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	v, now := m.row(second, m.last)
+	m.last = now
+	if lag != nil {
+		q := lag.ValueAtPercentilesSlice([]float64{50, 99})
+		v.readings[colLagP50], v.readings[colLagP99], v.readings[colLagMax] = float64(q[0]), float64(q[1]), float64(lag.Max())
+	}
+	m.rows = append(m.rows, v)
+	return v
+}
+
+// edge adds the row at an edge of the measured phase. It is called outside the schedule, so that it disturbs nothing.
+func (m *monitor) edge(mark string) {
+	m.run.scraper.fresh()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	since := m.begun
+	if mark == markBegin {
+		since = usage{}
+	}
+	v, now := m.row(int(m.run.clock.now()/int64(time.Second)), since)
+	v.mark = mark
+	if mark == markBegin {
+		m.begun = now
+	}
+	m.rows = append(m.rows, v)
+}
+
+// row makes the row of now, with intervals that began at an earlier look.
+func (m *monitor) row(second int, since usage) (vital, usage) {
+	now := m.look()
+	v := vital{
+		second: second, at: m.run.clock.now(), phase: m.run.phase.Load().name, serverBy: now.serverBy,
+		readings: readings{
+			colOverruns: float64(m.run.sender.overruns.Load()), colShed: float64(m.run.sender.sheds.Load()),
+			colInFlight: float64(m.run.ledger.inFlight()),
+		},
+	}
+	maps.Copy(v.readings, now.readings)
+	maps.Copy(v.readings, now.since(since))
+	return v, now
 }
 
 func (m *monitor) tell(v vital, end int64, done tally, intervals [metrics]*hdrhistogram.Histogram) {
@@ -97,7 +138,7 @@ func (m *monitor) tell(v vital, end int64, done tally, intervals [metrics]*hdrhi
 	p := Progress{
 		Phase: v.phase, Elapsed: time.Duration(end - m.began), Total: m.run.plan.expected(),
 		Offered: done.due, Sent: done.sent, Acked: done.acked, Delivered: done.delivered, Errors: done.errors,
-		Metric: primary.String(), LagP99: time.Duration(v.lagP99),
+		Metric: primary.String(), LagP99: time.Duration(v.readings[colLagP99]),
 	}
 	if h := intervals[primary]; h != nil {
 		q := h.ValueAtPercentilesSlice([]float64{50, 99})

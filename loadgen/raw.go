@@ -13,9 +13,9 @@ type raw struct {
 	books     *books                // books.jsonl.gz
 	latencies *latencies            // latency.hlog
 	series    []reports.SeriesPoint // series.csv
+	vitals    []vital               // health.csv
 	windows   []window              // events.jsonl, as all that follows
 	errors    []reports.ErrorCount
-	edges     edges
 	facts     facts
 }
 
@@ -27,26 +27,8 @@ type facts struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 	// WarmupLeft tells that the warm-up had not drained when the measured phase began.
 	WarmupLeft bool `json:"warmup_left,omitempty"`
-	// Overruns is how many steps of its grid the pacer missed altogether.
-	Overruns int64 `json:"overruns,omitempty"`
-}
-
-// edges are what generator and server used from the begin of the measured phase to the end of its drain.
-type edges struct {
-	SpanNS           int64 `json:"span_ns"`
-	Cores            int   `json:"cores"`
-	GeneratorCPUNS   int64 `json:"generator_cpu_ns"`
-	ServerCPUNS      int64 `json:"server_cpu_ns"`
-	PressureNS       int64 `json:"pressure_ns"`
-	GCPauseMaxNS     int64 `json:"gc_pause_max_ns"`
-	ServerRSSMaxByte int64 `json:"server_rss_max_bytes"`
-}
-
-func (e edges) share(ns int64, of float64) float64 {
-	if e.SpanNS <= 0 || of <= 0 {
-		return 0
-	}
-	return float64(ns) / float64(e.SpanNS) / of
+	// Local tells that the server's address is of the generator's own machine.
+	Local bool `json:"local,omitempty"`
 }
 
 // summarize says what came out of a run. It is a pure function of its argument.
@@ -72,8 +54,9 @@ func summarize(r *raw) reports.Summary {
 	}
 	delivered := r.latencies.count(metricPeerDeliver) + r.latencies.count(metricChannelDeliver)
 	s.DeliveredPerS = float64(delivered) / span
+	s.Health = r.health(delivered)
+	evidence.add(s.Health, r.facts.Local)
 	s.Validity = Judge(evidence)
-	s.Health = r.health(evidence, delivered)
 	return s
 }
 
@@ -112,15 +95,16 @@ func (r *raw) phases() []reports.Phase {
 
 // evidence gathers what the verdict rests on.
 func (r *raw) evidence() Evidence {
-	e := Evidence{WarmupLeft: r.facts.WarmupLeft, Seconds: len(r.latencies.points[metricLag])}
+	limit := lagLimit(r.plan.Workload)
+	e := Evidence{LagLimit: limit, WarmupLeft: r.facts.WarmupLeft, Seconds: len(r.latencies.points[metricLag])}
 	if h := r.latencies.total[metricLag]; h != nil {
 		e.LagP99 = time.Duration(h.ValueAtPercentile(99))
 	}
 	for _, p := range r.latencies.points[metricLag] {
-		if p.P99NS > int64(maxLagP99) {
+		if p.P99NS > int64(limit) {
 			e.LateSeconds++
 		}
-		if p.P99NS > int64(maxLagP99/2) {
+		if p.P99NS > int64(limit/2) {
 			e.HalfLateSeconds++
 		}
 	}
@@ -138,17 +122,12 @@ func (r *raw) evidence() Evidence {
 			e.Offered++
 		}
 	}
-	e.GeneratorCPU = r.edges.share(r.edges.GeneratorCPUNS, float64(r.edges.Cores))
-	e.Pressure = r.edges.share(r.edges.PressureNS, 1)
 	return e
 }
 
-func (r *raw) health(e Evidence, delivered int64) reports.Health {
-	h := reports.Health{
-		GeneratorCPUNS: r.edges.GeneratorCPUNS, GeneratorCPUShare: e.GeneratorCPU,
-		GeneratorGCPauseMaxNS: r.edges.GCPauseMaxNS, CPUPressureShare: e.Pressure,
-		ServerCPUNS: r.edges.ServerCPUNS, ServerRSSBytes: r.edges.ServerRSSMaxByte, GridOverruns: r.facts.Overruns,
-	}
+// health is what the rows tell, with what comes from the latencies.
+func (r *raw) health(delivered int64) reports.Health {
+	h := healthOf(r.vitals)
 	if lag := r.latencies.total[metricLag]; lag != nil {
 		q := lag.ValueAtPercentilesSlice([]float64{50, 99})
 		h.LagP50NS, h.LagP99NS, h.LagMaxNS = q[0], q[1], lag.Max()

@@ -186,7 +186,7 @@ func TestRunFolderHoldsWhatTheSummarySays(t *testing.T) {
 			}
 		}
 		checkCSV(t, filepath.Join(dir, SeriesFile), len(load.Summary.Series))
-		checkCSV(t, filepath.Join(dir, HealthFile), len(load.Summary.Series))
+		checkCSV(t, filepath.Join(dir, HealthFile), len(load.Summary.Series)+2) // and the two edges
 		text, err := os.ReadFile(filepath.Join(dir, WorkloadFile))
 		if err != nil {
 			t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"runtime"
 	"slices"
 	"time"
 
@@ -23,20 +22,11 @@ func (r *run) raw(interrupted bool) *raw {
 	raw := &raw{
 		plan: r.plan, books: r.ledger.books(), latencies: &r.recorder.latencies, series: r.series(),
 		errors: r.ledger.faults.counts(),
-		edges: edges{
-			SpanNS: int64(r.span), Cores: runtime.NumCPU(),
-			GeneratorCPUNS: int64(r.after.generatorCPU - r.before.generatorCPU),
-			ServerCPUNS:    int64(r.after.serverCPU - r.before.serverCPU),
-			PressureNS:     int64(r.after.pressure - r.before.pressure),
-			GCPauseMaxNS:   int64(r.after.gcPauseMax),
-		},
-		facts: facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Overruns: r.sender.overruns},
+		vitals: r.monitor.rows,
+		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL)},
 	}
 	for _, w := range r.windows {
 		raw.windows = append(raw.windows, *w)
-	}
-	for _, v := range r.monitor.vitals {
-		raw.edges.ServerRSSMaxByte = max(raw.edges.ServerRSSMaxByte, v.serverRSS)
 	}
 	return raw
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -27,8 +28,14 @@ type Options struct {
 	// TLS configures wss connections; nil means the system's defaults.
 	TLS *tls.Config
 
-	// ServerPID is the server's process on this machine, for its CPU and memory; 0 when unknown.
+	// ServerPID is the server's process on this machine, for its CPU and memory and those of all processes that descend
+	// from it; 0 when unknown.
 	ServerPID int
+
+	// ServerMetrics is the address of the server's Prometheus metrics, such as http://127.0.0.1:9090/metrics, to take its
+	// CPU and memory from instead, once a second; empty when unknown. What cannot be read there becomes a note of the
+	// manifest.
+	ServerMetrics string
 
 	// Dir is the run folder: new or empty. Empty writes none.
 	Dir string
@@ -104,6 +111,11 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 	if err != nil {
 		return nil, &WorkloadError{err}
 	}
+	if o.ServerMetrics != "" {
+		if err := CheckMetricsURL(o.ServerMetrics); err != nil {
+			return nil, &WorkloadError{fmt.Errorf("the address of the server's metrics: %w", err)}
+		}
+	}
 	if o.Driver == nil {
 		if err := CheckURL(o.URL); err != nil {
 			return nil, &WorkloadError{err}
@@ -113,14 +125,16 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 	if o.pacer == nil {
 		o.pacer = newPacer
 	}
+	scraper := newScraper(o.ServerMetrics)
 	if o.look == nil {
-		o.look = observer{o.ServerPID}.look
+		o.look = newObserver(o.ServerPID, scraper).look
 	}
 	folder, err := openFolder(o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	r := newRun(p, o, folder)
+	r.scraper = scraper
 	if err := r.connect(ctx); err != nil {
 		folder.discard()
 		return nil, err
@@ -141,13 +155,12 @@ type run struct {
 	sender   *sender
 	pacer    pacer
 	monitor  *monitor
+	scraper  *scraper // or nil
 
 	phase   atomic.Pointer[window]
 	windows []*window
 
-	warmupLeft    bool
-	before, after usage // around the measured phase
-	span          time.Duration
+	warmupLeft bool
 }
 
 func newRun(p *plan, o Options, folder *folder) *run {
@@ -204,6 +217,7 @@ func (r *run) connect(ctx context.Context) error {
 	}
 	r.closeSessions()
 	_ = r.monitor.stop()
+	_ = r.scraper.close()
 	return err
 }
 
@@ -221,13 +235,11 @@ func (r *run) play(ctx context.Context) {
 		r.warmupLeft = !r.settle(ctx)
 	}
 	r.enter(phaseMeasure)
-	began := r.clock.now()
-	r.before = r.monitor.look()
+	r.monitor.edge(markBegin)
 	r.round(ctx, true)
 	r.enter(phaseDrain)
 	r.settle(ctx)
-	r.after = r.monitor.look()
-	r.span = time.Duration(r.clock.now() - began)
+	r.monitor.edge(markEnd)
 }
 
 // round plays the schedules of one phase and waits for the phase's end.
@@ -296,10 +308,13 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	r.phase.Load().end = end
 	r.recorder.shards[0].record(r.ledger.close(end, r.clock.mainStart()), tally{})
 	err := r.monitor.stop()
+	if note := r.scraper.close(); note != "" {
+		r.options.Notes = append(slices.Clone(r.options.Notes), note)
+	}
 	raw := r.raw(interrupted)
 	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw), Floor: r.options.Floor}
 	if err == nil {
-		err = r.folder.write(raw, r.ledger.faults.list, r.monitor.vitals, load)
+		err = r.folder.write(raw, r.ledger.faults.list, load)
 	}
 	if err != nil {
 		return load, fmt.Errorf("run folder %s: %w", r.options.Dir, err)

@@ -20,8 +20,8 @@ type sender struct {
 	shard    *shard
 	maxOut   int64
 
-	offered  []int64 // messages due, by second of the run
-	overruns int64   // grid steps missed altogether
+	offered  []int64      // messages due, by second of the run
+	overruns atomic.Int64 // grid steps missed altogether
 	sheds    atomic.Int64
 	stopped  atomic.Bool
 
@@ -82,7 +82,7 @@ func (s *sender) play(r *round) {
 		s.pacer.wait(wake)
 		now := s.clock.now()
 		if s.grid.step > 0 && now-wake > s.grid.step {
-			s.overruns++
+			s.overruns.Add(1)
 		}
 		s.flush(r.main, s.gather(r, now))
 	}

@@ -229,6 +229,7 @@ func (c *folderCheck) tables() bool {
 	var histograms []histogramEvent
 	read := c.read(EventsFile, func(in io.Reader) (err error) { histograms, err = readEvents(in, r); return err })
 	read = c.read(SeriesFile, func(in io.Reader) (err error) { r.series, err = readSeries(in); return err }) && read
+	read = c.read(HealthFile, func(in io.Reader) (err error) { r.vitals, err = readVitals(in); return err }) && read
 	read = c.read(BooksFile, func(in io.Reader) (err error) { r.books, err = readBooks(in, r.plan); return err }) && read
 	read = c.read(HistogramFile, func(in io.Reader) error { return c.histograms(in, histograms) }) && read
 	if began := time.UnixMilli(r.facts.ZeroMS).Add(time.Duration(r.began())); !began.Equal(c.manifest.StartedAt) {

@@ -189,7 +189,7 @@ func TestANumberThatDoesNotFollowIsNamedEvenUnderRightSums(t *testing.T) {
 		"interval":   {HistogramFile, once(`(?m)^Tag=lag,.*\n`, ``), HistogramFile, "intervals of lag  stored 0  derived 1"},
 		"bad line":   {HistogramFile, once(`(?m)^Tag=lag,`, `Tag=lag;`), HistogramFile, "no interval of a histogram log"},
 		"largest":    {HistogramFile, once(`\.\d{6},HIST`, `.000000,HIST`), HistogramFile, "its largest value is said to be"},
-		"error":      {EventsFile, once(`"edges"`, `"error":{"class":"dial","count":1}}`+"\n"+`{"edges"`), reports.RunSummaryFile, "errors"},
+		"error":      {EventsFile, once(`"facts"`, `"error":{"class":"dial","count":1}}`+"\n"+`{"facts"`), reports.RunSummaryFile, "errors"},
 		"overflow":   {EventsFile, once(`("metric":"lag","intervals":1,"samples":\d+)`, `"metric":"lag","intervals":1,"samples":200,"overflow":1`), reports.RunSummaryFile, "overflow"},
 		"answers":    {BooksFile, packed(t, once(`"answers":"300r"`, `"answers":"299re"`)), reports.RunSummaryFile, "ledger[0].acked_received"},
 		"a bit":      {BooksFile, packed(t, once(`"60.240#"`, `"61.239#"`)), reports.RunSummaryFile, "ledger[0].lost  stored 5  derived 6"},
@@ -200,6 +200,8 @@ func TestANumberThatDoesNotFollowIsNamedEvenUnderRightSums(t *testing.T) {
 		"no session": {BooksFile, packed(t, once(`(?m)^.*"session":4.*\n`, ``)), BooksFile, "session 4 is missing"},
 		"short":      {BooksFile, func(b []byte) []byte { return b[:len(b)-20] }, BooksFile, "cut short"},
 		"for people": {LedgerFile, once(`"kind":"lost"`, `"kind":"leaked"`), LedgerFile, "anomalies: lost  stored 4  derived 5"},
+		"a vital":    {HealthFile, once(`drain,,,,,0`, `drain,,,,,9`), reports.RunSummaryFile, "health.grid_overruns"},
+		"a bad row":  {HealthFile, once(`,end,`, `,fin,`), HealthFile, `mark: "fin"`},
 		"curve":      {"lag.hgrm", once(`200`, `201`), "lag.hgrm", "line 3"},
 	} {
 		dir := filepath.Join(t.TempDir(), "run")
