@@ -27,6 +27,7 @@ type chart struct {
 	YTicks []tick
 	Bands  []band
 	Cells  []heatCell
+	Shades []line // the cells of a shade as one shape
 	Lines  []line
 	Dots   []dot
 	Legend []legendEntry
@@ -43,8 +44,8 @@ type tick struct {
 
 // band is a shaded part of the x axis.
 type band struct {
-	X, Width float64
-	Label    string
+	X, Width     float64
+	Label, Title string
 }
 
 // heatCell is one box of a heat map; Strength is 1 to 5.
@@ -81,7 +82,7 @@ const (
 )
 
 func newChart(kind, title string) *chart {
-	return &chart{Kind: kind, Title: title, Width: chartWidth, Height: chartHeight, Left: 52, Right: chartWidth - 10, Top: 12, Bottom: chartHeight - 30}
+	return &chart{Kind: kind, Title: title, Width: chartWidth, Height: chartHeight, Left: 52, Right: chartWidth - 10, Top: 18, Bottom: chartHeight - 30}
 }
 
 // scale maps a value to a place between two ends.
@@ -140,14 +141,33 @@ func logSteps(low, high float64) []float64 {
 	}
 }
 
-// linearY prepares an axis of counts from zero and returns its scale.
-func (c *chart) linearY(high float64) scale {
-	high = math.Max(high, 1)
+// unit says how the values of an axis are written.
+type unit struct {
+	log   bool                 // durations in nanoseconds, on a logarithmic axis
+	size  float64              // what one of the axis is in the values drawn
+	most  float64              // where the axis ends unless a value is above
+	label func(float64) string // at the axis
+	write func(float64) string // a value
+}
+
+var (
+	durations = unit{log: true, write: func(v float64) string { return formatNS(int64(v)) }}
+	counts    = unit{size: 1, label: countLabel, write: func(v float64) string { return formatCount(int64(math.Round(v))) }}
+	shares    = unit{size: 0.01, most: 100, label: func(v float64) string { return short(math.Round(v)) + "\u00a0%" }, write: formatShare}
+	sizes     = unit{size: 1 << 20, label: func(v float64) string { return countLabel(v) + "\u00a0MiB" }, write: func(v float64) string { return formatBytes(int64(v)) }}
+)
+
+// linearY prepares an axis from zero and returns its scale.
+func (c *chart) linearY(u unit, high float64) scale {
+	high = math.Max(high/u.size, 1)
 	step := niceStep(high / 4)
 	top := math.Ceil(high/step*1.02) * step
-	s := scale{low: 0, high: top, from: c.Bottom, to: c.Top}
+	if u.most > 0 && high <= u.most && top > u.most {
+		step, top = u.most/4, u.most
+	}
+	s := scale{low: 0, high: top * u.size, from: c.Bottom, to: c.Top}
 	for v := 0.0; v <= top+step/2; v += step {
-		c.YTicks = append(c.YTicks, tick{At: s.at(v), Label: countLabel(v)})
+		c.YTicks = append(c.YTicks, tick{At: s.at(v * u.size), Label: u.label(v)})
 	}
 	return s
 }
@@ -197,9 +217,12 @@ func thinned(ticks []tick, gap float64) []tick {
 // polyline joins points to the data of an SVG path.
 type polyline struct{ b strings.Builder }
 
-func (p *polyline) to(x, y float64) {
+func (p *polyline) to(x, y float64) { p.step(x, y, p.b.Len() == 0) }
+
+// step goes to a point, without a line when there is a gap before it.
+func (p *polyline) step(x, y float64, gap bool) {
 	verb := "L"
-	if p.b.Len() == 0 {
+	if gap {
 		verb = "M"
 	}
 	fmt.Fprintf(&p.b, "%s%s %s", verb, short(x), short(y))

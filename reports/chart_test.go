@@ -3,6 +3,7 @@ package reports
 import (
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -47,14 +48,22 @@ func inside(t interface{ Errorf(string, ...any) }, c *chart) {
 	}
 }
 
+func allCharts(l *Load) []*chart {
+	v := newLoadView(l, 0)
+	return slices.Concat(v.Latency, v.Flow, v.Health.Charts)
+}
+
 func TestChartsStayInsideTheirAxes(t *testing.T) {
 	for _, l := range []*Load{fixtureLoad("peer", 1), fixtureLoad("channel", 50)} {
-		charts := loadCharts(l)
-		if len(charts) != 3 {
-			t.Fatalf("%d charts, want 3", len(charts))
-		}
-		for _, c := range charts {
+		drawn := make(map[string]bool)
+		for _, c := range allCharts(l) {
+			drawn[c.Kind] = true
 			inside(t, c)
+		}
+		for _, kind := range []string{"percentiles", "heatmap", "latency", "rate", "inflight", "lag", "cpu", "memory"} {
+			if !drawn[kind] {
+				t.Errorf("%s: the chart %s is missing", l.Manifest.Name, kind)
+			}
 		}
 	}
 }
@@ -80,7 +89,7 @@ func TestChartsTakeAnyNumbers(t *testing.T) {
 			}
 		}
 		l.Summary.Metrics = []Metric{m}
-		for _, c := range loadCharts(l) {
+		for _, c := range allCharts(l) {
 			inside(t, c)
 		}
 		if _, err := pageText(Of(l)); err != nil {
@@ -99,7 +108,7 @@ func TestPercentileAxisGivesEachNineTheSameRoom(t *testing.T) {
 
 func TestCurveIsDashedWhereSamplesAreFew(t *testing.T) {
 	l := fixtureLoad("peer", 1)
-	c := percentileChart(l)
+	c := newLoadView(l, 0).Latency[0]
 	dashed := 0
 	for _, line := range c.Lines {
 		if line.Class == "c1 dashed" {

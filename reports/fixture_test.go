@@ -46,6 +46,11 @@ func failingReport() *Report {
 	r.Conformance = failingConformance()
 	row := &r.Loads[0].Summary.Ledger[0]
 	row.DeliveredOnce, row.Lost, row.FalseReceipts, row.Duplicated = row.DeliveredOnce-3, 3, 2, 1
+	r.Loads[0].Summary.Anomalies = []Anomaly{
+		{Kind: "lost", Traffic: "peer", Phase: "measure", Sender: "lt-00007", To: "lt-00042", Seq: 12, Receiver: "lt-00042"},
+		{Kind: "lost", Traffic: "peer", Phase: "warmup", Sender: "lt-00008", To: "lt-00042", Seq: 3, Receiver: "lt-00042"},
+		{Kind: "duplicated", Traffic: "room", Phase: "measure", Sender: "lt-00008", To: "room-001", Seq: 40, Receiver: "lt-00011"},
+	}
 	r.Loads[0].Summary.Equations[1].Left += 2
 	r.Loads[0].Summary.Equations[1].Holds = false
 	r.Loads[0].Summary.Errors = []ErrorCount{{Op: "peer.send", Class: "ack_timeout", Code: 2, Count: 14}}
@@ -189,9 +194,9 @@ func failingConformance() *Conformance {
 func fixtureLoad(name string, fanOut int64) *Load {
 	const seconds, perSecond = 12, 1000
 	rnd := rand.New(rand.NewPCG(7, uint64(fanOut)))
-	metrics := []string{"peer.ack", "peer.deliver"}
+	metrics := []string{"peer.ack", "peer.ack.service", "peer.deliver", "login", "lag"}
 	if fanOut > 1 {
-		metrics = []string{"channel.deliver", "channel.first", "channel.last"}
+		metrics = []string{"channel.deliver", "channel.first", "channel.last", "channel.ack", "login", "join", "lag"}
 	}
 	l := &Load{
 		Manifest: Manifest{
@@ -213,10 +218,20 @@ func fixtureLoad(name string, fanOut int64) *Load {
 		},
 	}
 	for i, m := range metrics {
-		l.Summary.Metrics = append(l.Summary.Metrics, fixtureMetric(rnd, m, seconds, perSecond, 0.25+0.45*float64(i), i == 0))
+		center := 0.25 + 0.2*float64(i)
+		if m == lagMetric {
+			center = 0.06
+		}
+		l.Summary.Metrics = append(l.Summary.Metrics, fixtureMetric(rnd, m, seconds, perSecond, center, i == 0))
 	}
 	for s := range seconds {
 		l.Summary.Series = append(l.Summary.Series, SeriesPoint{Second: s, Offered: perSecond, Sent: perSecond - int64(s%3), Acked: perSecond - int64(s%5), Delivered: (perSecond - int64(s%4)*6) * fanOut})
+	}
+	for s := range seconds {
+		l.Summary.Health.Series = append(l.Summary.Health.Series, HealthPoint{
+			Second: s, InFlight: 40 + int64(s%5)*7, GeneratorCPUShare: 0.2 + 0.01*float64(s%4), BusiestCoreShare: 0.55, CPUPressureShare: 0.02 * float64(s%3),
+			ServerCPUCores: 0.31 + 0.02*float64(s%2), ServerRSSBytes: int64(33+s) << 20,
+		})
 	}
 	all := int64(seconds * perSecond)
 	l.Summary.Ledger = []LedgerRow{{Traffic: name, Scheduled: all, Sent: all, AckedReceived: all, Expected: all * fanOut, DeliveredOnce: all * fanOut, Received: all * fanOut}}
@@ -300,6 +315,7 @@ func smallReport() *Report {
 			m.Curve, m.Series, m.Heat = m.Curve[:2], m.Series[:2], nil
 		}
 		r.Loads[i].Summary.Series = r.Loads[i].Summary.Series[:2]
+		r.Loads[i].Summary.Health.Series = r.Loads[i].Summary.Health.Series[:2]
 	}
 	return r
 }

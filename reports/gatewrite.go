@@ -195,14 +195,6 @@ func (g *Gate) outcome() outcome {
 	return outcome{toneWarn, "The runs do not tell", said}
 }
 
-// capital writes the first letter large.
-func capital(text string) string {
-	if text == "" {
-		return ""
-	}
-	return string(bytes.ToUpper([]byte(text[:1]))) + text[1:]
-}
-
 // gateRow is a number as tables show it.
 type gateRow struct {
 	*GateMetric

@@ -109,6 +109,9 @@ type Summary struct {
 	// Equations are the invariants of the ledger. One that does not hold makes
 	// the run fail whatever the latency.
 	Equations []Equation `json:"equations,omitempty"`
+	// Anomalies are the first few deliveries of each kind that went wrong. The
+	// ledger's rows count all of them, and ledger.jsonl names more.
+	Anomalies []Anomaly `json:"anomalies,omitempty"`
 	// Errors are the failures by class.
 	Errors []ErrorCount `json:"errors,omitempty"`
 	// Thresholds are the limits the workload set, and what came of them.
@@ -433,4 +436,6 @@ type Health struct {
 	ServerCPUPerMessageNS float64 `json:"server_cpu_per_message_ns,omitempty"`
 	// ServerRSSBytes is the largest resident memory of the server.
 	ServerRSSBytes int64 `json:"server_rss_bytes,omitempty"`
+	// Series is the state of each second of the run.
+	Series []HealthPoint `json:"series,omitempty"`
 }
