@@ -3,6 +3,7 @@ package reports
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -17,16 +18,25 @@ func nines(percentile float64) float64 { return -math.Log10(1 - percentile/100) 
 // percentileChart draws one curve for each metric of a group, and the lag of
 // the generator below them, which is a part of each. Where fewer than ten
 // samples lie beyond a percentile, the curve is dashed: there it is an anecdote.
-func percentileChart(g *metricGroup, lag *Metric) *chart {
+//
+// Where the floor of the host is known it is drawn in long dashes. It is never
+// subtracted.
+func percentileChart(l *Load, g *metricGroup, lag *Metric) *chart {
 	curves := make([]metricView, 0, len(g.Metrics)+1)
 	curves = append(curves, g.Metrics[:min(len(g.Metrics), maxCurves)]...)
 	if lag != nil && g.Metrics[0].Name != lag.Name && g.Name != sessionGroup && g.Name != "Others" {
 		curves = append(curves, metricView{Metric: *lag, Class: metricColours[lagMetric]})
 	}
 	low, high, most := int64(math.MaxInt64), int64(0), int64(0)
+	floors := make([]*Metric, len(curves))
 	for i := range curves {
-		if m := &curves[i]; len(m.Curve) > 0 && m.Count > 0 {
+		m := &curves[i]
+		if len(m.Curve) > 0 && m.Count > 0 {
 			low, high, most = min(low, m.Curve[0].ValueNS), max(high, m.MaxNS), max(most, m.Count)
+		}
+		if f := l.FloorMetric(m.Name); f != nil && len(f.Curve) > 0 && f.Count > 0 && m.Name != lagMetric {
+			floors[i] = f
+			low, high = min(low, f.Curve[0].ValueNS), max(high, f.MaxNS)
 		}
 	}
 	if most == 0 {
@@ -58,8 +68,23 @@ func percentileChart(g *metricGroup, lag *Metric) *chart {
 		}
 		heard = append(heard, fmt.Sprintf("%s: median %s, p99 %s, p99.9 %s, maximum %s", m.Name, formatNS(m.P50NS), formatNS(m.P99NS), formatNS(m.P999NS), formatNS(m.MaxNS)))
 	}
+	c.Note = "Dotted: fewer than ten samples lie beyond."
+	for i, f := range floors {
+		if f == nil {
+			continue
+		}
+		for _, piece := range percentileLines(f, curves[i].Class+" floor", x, y) {
+			if !strings.HasSuffix(piece.Class, "dashed") { // An anecdote is no floor.
+				c.Lines = append(c.Lines, piece)
+			}
+		}
+		heard = append(heard, fmt.Sprintf("floor of %s: median %s, p99 %s", f.Name, formatNS(f.P50NS), formatNS(f.P99NS)))
+	}
+	if slices.ContainsFunc(floors, func(f *Metric) bool { return f != nil }) {
+		c.Legend = append(c.Legend, legendEntry{"floor", "floor of this host"})
+		c.Note += " Long dashes: the same against a null server on this host. This floor is drawn and never subtracted."
+	}
 	c.Desc = strings.Join(heard, ". ")
-	c.Note = "Dashed: fewer than ten samples lie beyond."
 	return c
 }
 

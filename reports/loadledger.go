@@ -41,7 +41,7 @@ func (a Anomaly) place() string {
 
 // anomalyGroup are the anomalies of one kind: how many in all, and the first few.
 type anomalyGroup struct {
-	Kind  string
+	Kind  string // with the form that the count asks for
 	Total int64
 	Named []string
 	Rest  int64
@@ -70,6 +70,9 @@ func anomalyGroups(s *Summary) []anomalyGroup {
 			if a.Kind == kind.name {
 				g.Named = append(g.Named, a.place())
 			}
+		}
+		if kind.name == "false_receipt" && g.Total != 1 {
+			g.Kind += "s"
 		}
 		g.Rest = max(g.Total-int64(len(g.Named)), 0)
 		if g.Total > 0 {

@@ -25,8 +25,29 @@ func loadBar(l *Load) []outcome {
 	return []outcome{validity, deliveryOutcome(loads), thresholds, floorOutcome(l)}
 }
 
-func floorOutcome(*Load) outcome {
-	return outcome{toneNone, "Floor not measured", "What generator and machine take by themselves is not known."}
+// plainlyAbove is how many times its floor a latency has to be to say more about
+// the server than about the machine.
+const plainlyAbove = 3
+
+// floorOutcome says whether it is known what generator and machine take by
+// themselves, and whether this run stands out from it.
+func floorOutcome(l *Load) outcome {
+	if l.Floor == nil {
+		return outcome{toneNone, "Floor not measured", "What generator and machine take by themselves is not known; rtmkit load calibrate measures it."}
+	}
+	m := primary(l)
+	if m == nil || l.FloorMetric(m.Name) == nil {
+		return outcome{toneWarn, "Floor not comparable", "The floor of this host has no level that a run like this can be set beside."}
+	}
+	floor := l.FloorMetric(m.Name)
+	told := fmt.Sprintf("A null server on this host gives %s a p50 of %s and a p99 of %s.", m.Name, formatNS(floor.P50NS), formatNS(floor.P99NS))
+	switch {
+	case l.Floor.Bounded && l.Summary.OfferedPerS > l.Floor.ValidPerS:
+		return outcome{toneWarn, "Beyond the generator", fmt.Sprintf("The generator kept its schedule up to %s on this host, even against a null server.", formatRate(l.Floor.ValidPerS))}
+	case m.P50NS < plainlyAbove*floor.P50NS:
+		return outcome{toneWarn, "Near the floor", fmt.Sprintf("%s The median here is %.1f times that: much of it is the machine.", told, float64(m.P50NS)/float64(max(floor.P50NS, 1)))}
+	}
+	return outcome{toneGood, "Floor known", told}
 }
 
 // limitsOf says what a reader might ask and this run cannot answer, each in half
@@ -54,6 +75,9 @@ func limitsOf(l *Load) []string {
 	}
 	if m := phaseOf(s, "measure"); m != nil && m.DurationNS > 0 && m.DurationNS < 30e9 {
 		add("behaviour over minutes: %s were measured", strings.ReplaceAll(formatNS(m.DurationNS), "\u00a0", " "))
+	}
+	if l.Floor == nil {
+		add("how much of a latency is the machine's own: no floor was measured here")
 	}
 	if s.Health.ServerCPUNS == 0 {
 		add("what it cost the server: its CPU was not observed")

@@ -193,7 +193,7 @@ func metricGroups(l *Load) []metricGroup {
 		if groups[i].Name == "The generator itself" && len(groups) > 1 {
 			continue // Lag is drawn under what it is part of.
 		}
-		groups[i].Chart = percentileChart(&groups[i], lag)
+		groups[i].Chart = percentileChart(l, &groups[i], lag)
 	}
 	return groups
 }

@@ -133,33 +133,6 @@ func writeKnownFailures(b *bytes.Buffer, c *Conformance) {
 // could end the link.
 var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9][A-Za-z0-9./_#?=&%~:+-]*$`)
 
-func writeLoads(b *bytes.Buffer, loads []Load) {
-	b.WriteString("\n## Load\n\n| Run | Validity | Offered | Achieved | Metric | p50 | p99 | p99.9 | max |\n|---|---|--:|--:|---|--:|--:|--:|--:|\n")
-	for i := range loads {
-		s := &loads[i].Summary
-		name, validity := md(loads[i].Manifest.Name), s.Validity.Verdict.tone().sign()+" "+md(string(s.Validity.Verdict))
-		offered, achieved := formatRate(s.OfferedPerS), formatRate(s.AchievedPerS)
-		for _, m := range s.Metrics {
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", name, validity, offered, achieved,
-				md(m.Name), formatNS(m.P50NS), formatNS(m.P99NS), formatNS(m.P999NS), formatNS(m.MaxNS))
-			name, validity, offered, achieved = "", "", "", ""
-		}
-	}
-	o := deliveryOutcome(loads)
-	fmt.Fprintf(b, "\n%s %s: %s\n", o.Tone.sign(), md(o.Title), md(o.Sentence))
-	for i := range loads {
-		for _, reason := range loads[i].Summary.Validity.Reasons {
-			fmt.Fprintf(b, "\n- %s: %s", md(loads[i].Manifest.Name), md(reason))
-		}
-		for _, e := range loads[i].Summary.Equations {
-			if !e.Holds {
-				fmt.Fprintf(b, "\n- %s: %s does not hold: %d is not %d", md(loads[i].Manifest.Name), md(e.Text), e.Left, e.Right)
-			}
-		}
-	}
-	b.WriteByte('\n')
-}
-
 // mdEscaper takes the meaning from what Markdown, its tables and HTML would
 // read as a sign.
 var mdEscaper = strings.NewReplacer(

@@ -98,6 +98,8 @@ func TestPageInBrowser(t *testing.T) {
 		t.Fatal(err)
 	}
 	pages["table"] = filepath.Join(dir, PageFile)
+	pages["load"] = written(t, runReport(func(l *Load) { l.Floor = drawnFloor() }))
+	pages["broken-load"] = written(t, runReport(func(l *Load) { *l = *brokenLoad() }))
 
 	for name, page := range pages {
 		for _, l := range []look{{1280, false, true}, {1280, true, true}, {390, false, true}, {390, true, true}} {
