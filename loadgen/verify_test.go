@@ -200,7 +200,7 @@ func TestANumberThatDoesNotFollowIsNamedEvenUnderRightSums(t *testing.T) {
 		"no session": {BooksFile, packed(t, once(`(?m)^.*"session":4.*\n`, ``)), BooksFile, "session 4 is missing"},
 		"short":      {BooksFile, func(b []byte) []byte { return b[:len(b)-20] }, BooksFile, "cut short"},
 		"for people": {LedgerFile, once(`"kind":"lost"`, `"kind":"leaked"`), LedgerFile, "anomalies: lost  stored 4  derived 5"},
-		"a vital":    {HealthFile, once(`drain,,,,,0`, `drain,,,,,9`), reports.RunSummaryFile, "health.grid_overruns"},
+		"a vital":    {HealthFile, once(`drain,,1,1,1,0,0`, `drain,,1,1,1,0,9`), reports.RunSummaryFile, "health.in_flight_max"},
 		"a bad row":  {HealthFile, once(`,end,`, `,fin,`), HealthFile, `mark: "fin"`},
 		"curve":      {"lag.hgrm", once(`200`, `201`), "lag.hgrm", "line 3"},
 	} {
