@@ -34,6 +34,7 @@ var published = []struct {
 	{"table.schema.json", TableSchema, reflect.TypeFor[Table]()},
 	{"floor.schema.json", FloorSchema, reflect.TypeFor[Floor]()},
 	{"ab.schema.json", GateSchema, reflect.TypeFor[Gate]()},
+	{"search.schema.json", SearchSchema, reflect.TypeFor[Search]()},
 }
 
 func TestSchemasFollowTheTypes(t *testing.T) {
@@ -173,6 +174,9 @@ var closedSets = map[reflect.Type][]any{
 	reflect.TypeFor[GateVerdict]():     words(GateVerdicts()),
 	reflect.TypeFor[GateOrder]():       words([]GateOrder{ABBA, BAAB}),
 	reflect.TypeFor[GateSide]():        words([]GateSide{BaseSide, HeadSide}),
+	reflect.TypeFor[SearchBound]():     words(SearchBounds()),
+	reflect.TypeFor[SearchStep]():      words(SearchSteps()),
+	reflect.TypeFor[TrialVerdict]():    words(TrialVerdicts()),
 }
 
 func words[T ~string](list []T) []any {
@@ -243,7 +247,7 @@ func (g *schemaMaker) value(t reflect.Type, key string) map[string]any {
 	if t.Kind() == reflect.Float64 {
 		kind = "number"
 	}
-	if slices.Contains([]string{"seed", "exit_code", "want_exit", "got_exit", "left", "right"}, key) {
+	if slices.Contains([]string{"seed", "exit_code", "want_exit", "got_exit", "left", "right", "in_flight_per_s"}, key) {
 		return map[string]any{"type": kind}
 	}
 	return map[string]any{"type": kind, "minimum": 0}

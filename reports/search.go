@@ -153,6 +153,9 @@ const (
 	StepBeyond SearchStep = "beyond"
 )
 
+// SearchSteps returns every step.
+func SearchSteps() []SearchStep { return []SearchStep{StepGrow, StepNarrow, StepConfirm, StepBeyond} }
+
 // TrialVerdict is what came of a trial.
 type TrialVerdict string
 
@@ -214,7 +217,7 @@ func (s *Search) validate() error {
 		if !slices.Contains(TrialVerdicts(), t.Verdict) {
 			wrong("%s: unknown verdict %q", what, t.Verdict)
 		}
-		if !slices.Contains([]SearchStep{StepGrow, StepNarrow, StepConfirm, StepBeyond}, t.Step) {
+		if !slices.Contains(SearchSteps(), t.Step) {
 			wrong("%s: unknown step %q", what, t.Step)
 		}
 		if t.Validity != "" && !t.Validity.known() {
