@@ -54,8 +54,8 @@ var errSpent = errors.New("no trial is left")
 // It doubles the rate from From until a trial fails, then halves the interval on a logarithmic scale until it is narrow
 // enough, and then confirms: two trials of full length have to pass at the answer, and one at a tenth more has to fail.
 // When they do not, the search goes on from what they taught. A failure is believed when it comes twice, because a
-// machine has bad moments; a lost message is believed at once. One trial that passes is believed, since a capacity
-// cannot be exceeded by luck for the length of a trial.
+// machine has bad moments, and three times when something else used the machine; a lost message is believed at once. One
+// trial that passes is believed, since a capacity cannot be exceeded by luck for the length of a trial.
 //
 // The error is that of a trial, or of ctx; what was found until then is returned with it.
 func (s Searcher) Search(ctx context.Context) (reports.SearchAnswer, error) {
@@ -176,7 +176,7 @@ func (q *quest) descend(rate float64) error {
 // ask plays a trial, again when it fails in a way that could be chance, and notes what is believed.
 func (q *quest) ask(step reports.SearchStep, rate float64, length time.Duration) (ok bool, err error) {
 	result, err := q.play(step, rate, length)
-	if err == nil && q.doubtful(step, result) {
+	for tries := 1; err == nil && tries < patience(step, result); tries++ {
 		result, err = q.play(step, rate, length)
 	}
 	if err != nil {
@@ -201,15 +201,18 @@ func (q *quest) ask(step reports.SearchStep, rate float64, length time.Duration)
 	return false, nil
 }
 
-// doubtful reports whether a failure is to be repeated. Beyond the answer a failure is what is expected.
-func (q *quest) doubtful(step reports.SearchStep, r TrialResult) bool {
+// patience returns how often a trial has to end like this to be believed.
+func patience(step reports.SearchStep, r TrialResult) int {
 	switch r.Verdict {
 	case reports.TrialPassed, reports.TrialLost:
-		return false
+		return 1
 	case reports.TrialNoisy:
-		return true
+		return 3 // it says nothing, and the machine may be quiet in a moment
 	}
-	return step != reports.StepBeyond
+	if step == reports.StepBeyond {
+		return 1 // it is what is expected there
+	}
+	return 2
 }
 
 func (q *quest) play(step reports.SearchStep, rate float64, length time.Duration) (TrialResult, error) {

@@ -19,7 +19,9 @@ type simulated struct {
 	capacity  float64 // of the server
 	generator float64 // of the generator; 0 for one without limits
 	noise     float64 // chance that a trial fails for nothing
+	merciful  bool    // noise that never strikes three times in a row
 	random    *rand.Rand
+	struck    int
 	trials    []reports.SearchTrial
 }
 
@@ -30,8 +32,12 @@ func (s *simulated) trial(_ context.Context, step reports.SearchStep, rate float
 		r = TrialResult{reports.TrialInvalid, "the schedule was not kept"}
 	case rate > s.capacity:
 		r = TrialResult{reports.TrialFailed, "peer.ack.p99 < 20ms"}
-	case s.noise > 0 && s.random.Float64() < s.noise:
+	case s.noise > 0 && s.random.Float64() < s.noise && !(s.merciful && s.struck == 2):
+		s.struck++
 		r = TrialResult{reports.TrialNoisy, "somebody used the machine"}
+	}
+	if r.Verdict != reports.TrialNoisy {
+		s.struck = 0
 	}
 	s.trials = append(s.trials, reports.SearchTrial{RatePerS: rate, LengthNS: int64(length), Step: step, Verdict: r.Verdict})
 	return r, nil
@@ -45,23 +51,19 @@ func TestASearchFindsTheCapacityOfEveryServer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := &simulated{
 			capacity: math.Exp(rapid.Float64Range(math.Log(150), math.Log(90_000)).Draw(t, "log capacity")),
-			noise:    rapid.Float64Range(0, 0.15).Draw(t, "noise"),
+			noise:    rapid.Float64Range(0, 0.3).Draw(t, "noise"),
+			merciful: true,
 			random:   rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1)),
 		}
 		answer, err := s.search(100, 100_000)
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Two chance failures in a row at one rate are believed. Such an answer is too low and is not taken at its word: a
-		// tenth more was tried, and only a second chance could confirm it.
-		if answer.RatePerS > s.capacity || answer.Bound != reports.ServerBound || !answer.Confirmed {
+		if s.capacity/answer.RatePerS > 1.03 || answer.RatePerS > s.capacity || answer.FailsPerS <= s.capacity || answer.FailsPerS/answer.RatePerS > 1.03 {
 			t.Fatalf("capacity %.0f: %+v", s.capacity, answer)
 		}
-		if s.noise == 0 && (s.capacity/answer.RatePerS > 1.03 || answer.FailsPerS <= s.capacity || answer.FailsPerS/answer.RatePerS > 1.03) {
-			t.Fatalf("capacity %.0f without noise: %+v", s.capacity, answer)
-		}
-		if s.noise == 0 && answer.Criterion != "peer.ack.p99 < 20ms" {
-			t.Fatalf("the criterion is %q", answer.Criterion)
+		if answer.Bound != reports.ServerBound || !answer.Confirmed || answer.Criterion != "peer.ack.p99 < 20ms" {
+			t.Fatalf("capacity %.0f: %+v", s.capacity, answer)
 		}
 	})
 }
@@ -136,7 +138,7 @@ func TestASearchForgetsAFailureThatAHigherRateDisproves(t *testing.T) {
 	s := &simulated{capacity: 40_000}
 	made := 0
 	moody := func(ctx context.Context, step reports.SearchStep, rate float64, length time.Duration) (TrialResult, error) {
-		if made++; made == 3 || made == 4 {
+		if made++; made >= 3 && made <= 5 {
 			return TrialResult{reports.TrialNoisy, "a bad minute"}, nil
 		}
 		return s.trial(ctx, step, rate, length)
