@@ -22,6 +22,7 @@ type loadCommand struct {
 	Null      loadNullCommand      `cmd:"" hidden:"" help:"Be that server."`
 	Run       loadRunCommand       `cmd:"" help:"Run a workload: a ready one by name, or a YAML file."`
 	Schema    loadSchemaCommand    `cmd:"" help:"Print the JSON Schema of workload files, for editors."`
+	Search    loadSearchCommand    `cmd:"" help:"Find the highest rate that a server carries."`
 	Show      loadShowCommand      `cmd:"" help:"Print a ready workload, or list them all."`
 	Verify    loadVerifyCommand    `cmd:"" help:"Derive every number of run folders again from their raw files."`
 }
