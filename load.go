@@ -19,6 +19,7 @@ import (
 type loadCommand struct {
 	AB        loadABCommand        `cmd:"" name:"ab" help:"Compare two builds of a server by interleaved runs."`
 	Calibrate loadCalibrateCommand `cmd:"" help:"Measure the floor of this host: a workload against a server that does next to nothing."`
+	Lint      loadLintCommand      `cmd:"" help:"Check workload files without running them."`
 	Null      loadNullCommand      `cmd:"" hidden:"" help:"Be that server."`
 	Run       loadRunCommand       `cmd:"" help:"Run a workload: a ready one by name, or a YAML file."`
 	Schema    loadSchemaCommand    `cmd:"" help:"Print the JSON Schema of workload files, for editors."`

@@ -81,7 +81,7 @@ func TestSendingAMessageAllocatesNothing(t *testing.T) {
 
 func TestClosedLoopAllocatesNothing(t *testing.T) {
 	w := Peer(1_000_000, time.Second, 8)
-	w.Traffic[0].Executor, w.Traffic[0].Arrival, w.Traffic[0].Outstanding = Closed, "", 4
+	w.Traffic[0].Executor, w.Traffic[0].Arrival, w.Traffic[0].Outstanding = Closed, "", 1
 	r := hotRun(t, w)
 	l := r.ledger.loop
 	l.begin(r.plan.newRound(true, 0))
@@ -90,19 +90,19 @@ func TestClosedLoopAllocatesNothing(t *testing.T) {
 	turn := func() {
 		now += 200_000
 		r.sender.flush(true, l.gather(r.sender, now))
-		for n, fate := range r.ledger.entries[0].fate[answered : answered+32] {
+		for n, fate := range r.ledger.entries[0].fate[answered : answered+8] {
 			if fate != fateSent {
 				t.Fatalf("message %d was not sent", answered+n)
 			}
 			l.free((answered + n) % 8)
 		}
-		answered += 32
+		answered += 8
 	}
 	for range 20 {
 		turn() // buffers grow to their size
 	}
 	if allocs := testing.AllocsPerRun(100, turn); allocs != 0 {
-		t.Errorf("%v allocations for 32 messages", allocs)
+		t.Errorf("%v allocations for 8 messages", allocs)
 	}
 }
 

@@ -255,11 +255,10 @@ func (t Traffic) average(span time.Duration) Rate {
 	return t.Rate
 }
 
-// peak returns the highest rate of the measured phase, which is the one that a server has to allow. Of a trace it is
-// what its busiest second has.
+// peak returns the highest rate of the run. Of a trace it is what its busiest second has.
 func (t Traffic) peak() Rate {
 	if t.recorded != nil {
-		return max(Rate(t.recorded.most()), t.Rate)
+		return max(Rate(t.recorded.most(time.Second)), t.Rate)
 	}
 	return max(t.curve(time.Second).peak(), t.Rate)
 }

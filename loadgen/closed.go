@@ -30,8 +30,8 @@ func (w Workload) checkClosed(path string, t Traffic) *problem {
 	return nil
 }
 
-// ceiling returns the schedule before which a closed entry sends nothing. Every stream has the same number of messages
-// in it, because nobody knows beforehand which of them will be answered faster.
+// ceiling returns the schedule of a closed entry that is answered at once: its most messages. Every stream has the same
+// number of them, because nobody knows beforehand which will be answered faster.
 func ceiling(rate Rate, span time.Duration, streams int) constant {
 	c := newConstant(rate, span)
 	c.n = (c.n + streams - 1) / streams * streams
@@ -64,10 +64,11 @@ type loop struct {
 	places []int32 // by stream: free ones
 	round  *round
 	next   []int32 // by stream: its next message's number in this phase
+	from   []int64 // by stream: the run time from which the ceiling lets it send that message
 	ready  []turnOf
 }
 
-// turnOf is a stream with a free place, and when the ceiling of its entry lets it send.
+// turnOf is a stream with a free place, and when the ceiling lets it send.
 type turnOf struct {
 	due    int64
 	stream int32
@@ -76,7 +77,8 @@ type turnOf struct {
 func newLoop(p *plan) *loop {
 	l := &loop{
 		plan: p, wake: make(chan struct{}, 1),
-		places: make([]int32, p.streams), next: make([]int32, p.streams), ready: make([]turnOf, 0, p.streams),
+		places: make([]int32, p.streams), next: make([]int32, p.streams), from: make([]int64, p.streams),
+		ready: make([]turnOf, 0, p.streams),
 	}
 	all := 0
 	for _, t := range p.traffic {
@@ -116,6 +118,12 @@ func (l *loop) begin(r *round) {
 	l.round = r
 	l.ready = l.ready[:0]
 	clear(l.next)
+	for _, t := range l.plan.traffic {
+		for s := range t.streams {
+			// The streams begin one after the other, as the ceiling has them.
+			l.from[t.firstStream+s] = r.start + int64(float64(s)/float64(t.Rate)*1e9)
+		}
+	}
 	for stream, places := range l.places {
 		if places > 0 {
 			l.push(int32(stream))
@@ -126,12 +134,10 @@ func (l *loop) begin(r *round) {
 // push puts a stream in line for its next message of the phase, if it has one. A stream stands there once at most.
 func (l *loop) push(stream int32) {
 	entry, s := l.plan.entryOfStream(uint32(stream))
-	schedule := entry.schedule(l.round.main)
-	n := int(l.next[stream])*len(entry.streams) + s
-	if n >= schedule.count() {
+	if n := int(l.next[stream])*len(entry.streams) + s; n >= entry.schedule(l.round.main).count() {
 		return
 	}
-	l.ready = append(l.ready, turnOf{l.round.start + schedule.due(n), stream})
+	l.ready = append(l.ready, turnOf{l.from[stream], stream})
 	for i := len(l.ready) - 1; i > 0; {
 		parent := (i - 1) / 2
 		if l.ready[parent].due <= l.ready[i].due {
@@ -186,6 +192,9 @@ func (l *loop) gather(s *sender, now int64) (taken int64) {
 			n += entry.warm.count()
 		}
 		l.next[stream]++
+		// A stream that is behind its ceiling by a moment catches up; one that had to wait for answers does not.
+		gap := int64(float64(len(entry.streams)) / float64(entry.Rate) * 1e9)
+		l.from[stream] = max(l.from[stream]+gap, now)
 		if l.places[stream]--; l.places[stream] > 0 {
 			l.push(stream)
 		}

@@ -71,6 +71,21 @@ func TestClosedLoopStaysUnderItsCeiling(t *testing.T) {
 	})
 }
 
+func TestClosedLoopDoesNotCatchUpAfterAStall(t *testing.T) {
+	// 4 streams of 50/s each; while the server does nothing for half of the second, their 4 places are taken.
+	inBubble(t, func(t *testing.T) {
+		s := newRig()
+		s.stallAt, s.stall = 50, 500*time.Millisecond
+		w := closedPeers(4, 1)
+		w.Traffic[0].Rate = 200
+		load := s.play(t, context.Background(), w, Options{})
+		balanced(t, load)
+		if sent := load.Summary.Ledger[0].Sent; sent < 100 || sent > 112 {
+			t.Errorf("%d messages of the 200 under the ceiling were sent, with the server away for half of the time", sent)
+		}
+	})
+}
+
 func TestStreamWithoutAnswersStopsAtItsPlaces(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newRig()

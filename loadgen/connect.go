@@ -122,24 +122,8 @@ func (c *crew) each(ctx context.Context, n int, begin int64, s schedule, do func
 // checkServer compares the workload with the limits that the server announced at the first login.
 func (c *crew) checkServer() error {
 	_, limits := c.sessions[0].Server()
-	refuse := func(format string, args ...any) error {
-		return &WorkloadError{Err: fmt.Errorf("workload %s: %w", c.plan.Name, fmt.Errorf(format, args...))}
-	}
-	for i, t := range c.plan.traffic {
-		if limits.MessageBytes > 0 && t.Payload.Bytes > limits.MessageBytes {
-			return refuse("traffic[%d].payload.bytes: %d bytes are over the %d that the server takes", i, t.Payload.Bytes, limits.MessageBytes)
-		}
-	}
-	for _, channels := range c.plan.joins {
-		if limits.Channels > 0 && len(channels) > limits.Channels {
-			return refuse("channels: a session would join %d channels and the server allows %d; use more sessions", len(channels), limits.Channels)
-		}
-	}
-	if send, limited := limits.Rate(wire.CallSend); limited {
-		allowed := Rate(float64(send.Count) / wire.Millis(send.WindowMS).Seconds())
-		if need := c.plan.perSession(); need > allowed {
-			return refuse("a session would send %v and the server allows %v; use more sessions, a lower rate, or a server without call limits", need, allowed)
-		}
+	if p := c.plan.checkAllowance(limits); p != nil {
+		return &WorkloadError{Err: fmt.Errorf("workload %s: %w", c.plan.Name, *p)}
 	}
 	return nil
 }

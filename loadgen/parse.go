@@ -21,19 +21,27 @@ const maxWorkloadBytes = 1 << 20
 
 // ReadWorkload reads and checks a workload file. Errors name the file, the line and the remedy.
 func ReadWorkload(path string) (Workload, error) {
+	text, err := readWorkloadText(path)
+	if err != nil {
+		return Workload{}, err
+	}
+	return ParseWorkload(path, text)
+}
+
+func readWorkloadText(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return Workload{}, fmt.Errorf("read workload: %w", err)
+		return nil, fmt.Errorf("read workload: %w", err)
 	}
 	defer file.Close()
 	text, err := io.ReadAll(io.LimitReader(file, maxWorkloadBytes+1))
 	if err != nil {
-		return Workload{}, fmt.Errorf("read workload: %w", err)
+		return nil, fmt.Errorf("read workload: %w", err)
 	}
 	if len(text) > maxWorkloadBytes {
-		return Workload{}, fmt.Errorf("read workload: %s is larger than %d bytes", path, maxWorkloadBytes)
+		return nil, fmt.Errorf("read workload: %s is larger than %d bytes", path, maxWorkloadBytes)
 	}
-	return ParseWorkload(path, text)
+	return text, nil
 }
 
 // ParseWorkload reads and checks the text of a workload file, with defaults filled in. It is strict: a key it does not

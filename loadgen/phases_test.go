@@ -269,19 +269,35 @@ func TestRunFolderMustBeNew(t *testing.T) {
 }
 
 func TestWorkloadBeyondTheServersLimitsIsRefusedBeforeItStarts(t *testing.T) {
+	staged := Peer(100, 0, 10)
+	staged.Traffic[0].Stages = []Stage{{To: rate(700), Over: time.Second}, {To: rate(1), Over: time.Second}}
+	burst := Peer(500, 10*time.Second, 10)
+	burst.Traffic[0].Arrival, burst.Traffic[0].Burst = Burst, 1000
+	replay, err := ReadWorkload(replayFolder(t, strings.Replace(replayWorkload, "count: 4", "count: 10", 1), "1\n"+strings.Repeat("7\n", 2000)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		workload Workload
 		limit    func(*rig)
 		text     string
 	}{
-		"rate":    {Peer(1000, time.Second, 10), func(s *rig) { s.limits = wire.DefaultLimits() }, "would send 100/s and the server allows 60/s"},
-		"payload": {Peer(1000, time.Second, 10), func(s *rig) { s.limits.MessageBytes = 50 }, "64 bytes are over the 50"},
-		"joins":   {Fanout(100, time.Second, 10, 10), func(s *rig) { s.limits.Channels = 5 }, "would join 10 channels and the server allows 5"},
+		"rate":         {Peer(1000, time.Second, 10), func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].rate: with its rate a session would send 300 messages within 3s, and the server allows 180; use more sessions"},
+		"at the limit": {Peer(600, time.Second, 10), func(s *rig) { s.limits = wire.DefaultLimits() }, ""},
+		"stages":       {staged, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].stages: with the highest rate of its stages, 700/s, a session would send 210 messages within 3s"},
+		"burst":        {burst, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].burst: with its bursts a session would send 200 messages within 3s"},
+		"ceiling":      {closedPeers(10, 1), func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].rate: with its ceiling a session would send 3000 messages within 3s"},
+		"trace":        {replay, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].trace: with the busiest stretch of its trace a session would send 200 messages within 3s"},
+		"payload":      {Peer(1000, time.Second, 10), func(s *rig) { s.limits.MessageBytes = 50 }, "traffic[0].payload.bytes: 64 bytes are over the 50"},
+		"joins":        {Fanout(100, time.Second, 10, 10), func(s *rig) { s.limits.Channels = 5 }, "would join 10 channels and the server allows 5"},
 	} {
 		inBubble(t, func(t *testing.T) {
 			s := newRig()
 			c.limit(s)
 			load, err := s.run(t.Context(), c.workload, Options{})
+			if c.text == "" && err == nil {
+				return
+			}
 			if err == nil || !strings.Contains(err.Error(), c.text) || OutcomeOf(load, err) != Unusable {
 				t.Errorf("%s: got %v", name, err)
 			}

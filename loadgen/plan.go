@@ -223,22 +223,6 @@ func (p *plan) seats() [][]int32 {
 	return list
 }
 
-// perSession returns the highest rate at which one session has to send, over all traffic, when all entries are at their
-// highest rates.
-func (p *plan) perSession() Rate {
-	load := make([]float64, len(p.uids))
-	for _, t := range p.traffic {
-		for _, s := range t.streams {
-			load[s.sender] += float64(t.peak()) / float64(len(t.streams))
-		}
-	}
-	highest := 0.0
-	for _, l := range load {
-		highest = max(highest, l)
-	}
-	return Rate(highest)
-}
-
 // offered returns the rate of messages in the measured phase and of the deliveries that they ask for.
 func (p *plan) offered() (messages, deliveries float64) {
 	for _, t := range p.traffic {

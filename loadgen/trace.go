@@ -98,11 +98,11 @@ func (t *trace) length() time.Duration {
 // rate returns how many messages a second the trace has on average.
 func (t *trace) rate() Rate { return Rate(float64(len(t.due)) / t.length().Seconds()) }
 
-// most returns the largest number of messages within one second.
-func (t *trace) most() (most int) {
+// most returns the largest number of messages within any stretch of the length.
+func (t *trace) most(window time.Duration) (most int) {
 	first := 0
 	for i, due := range t.due {
-		for due-t.due[first] >= int64(time.Second) {
+		for due-t.due[first] >= int64(window) {
 			first++
 		}
 		most = max(most, i-first+1)

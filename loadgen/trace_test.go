@@ -119,7 +119,7 @@ func FuzzParseTrace(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if !slices.IsSorted(read.due) || read.due[0] < 0 || read.due[len(read.due)-1] >= int64(read.length()) || read.most() < 1 {
+		if !slices.IsSorted(read.due) || read.due[0] < 0 || read.due[len(read.due)-1] >= int64(read.length()) || read.most(time.Second) < 1 {
 			t.Fatalf("%d times, the last at %d of %v", len(read.due), read.due[len(read.due)-1], read.length())
 		}
 	})

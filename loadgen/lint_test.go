@@ -1,0 +1,48 @@
+package loadgen
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestLintWarnsOfWhatIsOdd(t *testing.T) {
+	crowded := Fanout(100, time.Second, 2, 10)
+	crowded.Channels = append(crowded.Channels, Channels{Name: "hall-%d", Count: 1, Members: 2})
+	lonely := Fanout(100, time.Second, 1, 10)
+	lonely.Sessions.Count = 13
+	for name, c := range map[string]struct {
+		workload Workload
+		want     string
+	}{
+		"nothing":        {Peer(1000, time.Second, 100), ""},
+		"fast sessions":  {Peer(1000, time.Second, 10), "traffic[0].rate: with its rate a session would send 300 messages within 3s, and a server with the usual call limits allows 180; "},
+		"unused channel": {crowded, `channels[1]: no traffic goes to "hall-%d"; `},
+		"idle sessions":  {lonely, "sessions.count: 3 of 13 sessions, the first of them number 10, send nothing and receive nothing; "},
+	} {
+		var got []string
+		for _, warning := range c.workload.Lint() {
+			got = append(got, warning.Error())
+		}
+		if text := strings.Join(got, "\n"); !strings.HasPrefix(text, c.want) || len(got) > 1 || (c.want == "") != (text == "") {
+			t.Errorf("%s: got %q, want %q…", name, text, c.want)
+		}
+	}
+}
+
+func TestLintWarnsOfALargeLedger(t *testing.T) {
+	// 5,000 messages to 399 receivers: as many bits, and two tables of 30 bytes and 4 bytes a stream and receiver.
+	w := Fanout(500, 10*time.Second, 20, 400)
+	w.Phases.Warmup = 0
+	p, err := newPlan(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := p.memory(), 5000*(30+399.0/8)+20*400*400*4; got != want {
+		t.Errorf("%.0f bytes, want %.0f", got, want)
+	}
+	p.groups = append(p.groups, group{receivers: make([]int32, 1<<14), streams: 1 << 14})
+	if list := lintMemory(p); len(list) != 1 || !strings.Contains(list[0].text, "some 1.0 GiB of memory") {
+		t.Errorf("got %v", list)
+	}
+}
