@@ -124,7 +124,7 @@ func throughputChart(s *Search, trials []SearchTrial) *chart {
 		}
 	}
 	most := trials[len(trials)-1].RatePerS
-	x, y := scale{low: 0, high: most, from: c.Left, to: c.Right}, c.linearY(high)
+	x, y := scale{low: 0, high: most, from: c.Left, to: c.Right}, c.linearY(counts, high)
 	step := niceStep(most / 5)
 	for v := 0.0; v <= most; v += step {
 		c.XTicks = append(c.XTicks, tick{At: x.at(v), Label: countLabel(v) + "/s", Anchor: c.anchor(x.at(v))})

@@ -28,7 +28,7 @@ var searchPages = template.Must(template.New("search").Funcs(pageFuncs).Funcs(te
 	"page":   func(run string) string { return path.Join(run, PageFile) },
 	"length": func(ns int64) string { return time.Duration(ns).String() },
 	"slope":  formatSlope,
-}).Parse(headTemplate + pageTemplate + searchTemplate))
+}).Parse(headTemplate + chartTemplate + searchTemplate))
 
 // WriteSearch puts the search into the folder as search.json, search.md and
 // index.html, each file whole or not at all and without secrets. The run folders
