@@ -38,6 +38,8 @@ type loadRunCommand struct {
 	Members  *int           `placeholder:"N" help:"Members of each channel (default 100)."`
 	Size     *int           `placeholder:"BYTES" help:"Payload size (default 64)."`
 
+	Threshold []loadgen.Threshold `sep:"none" placeholder:"EXPR" help:"Limit that the run has to keep besides those of the workload, such as \"peer.ack.p99 < 50ms\"; repeatable."`
+
 	Server        string `placeholder:"URL" help:"Server under load; without it the reference server is started for the run."`
 	ServerPID     int    `placeholder:"PID" help:"Process id of a server on this machine, for its CPU and memory."`
 	ServerMetrics string `placeholder:"URL" help:"Prometheus metrics of the server, for its CPU and memory, such as http://127.0.0.1:9090/metrics."`
@@ -52,6 +54,9 @@ type loadRunCommand struct {
 // Run plays the workload and prints what it measured.
 func (c *loadRunCommand) Run(a *app) error {
 	workload, err := c.workload()
+	if err == nil {
+		err = addThresholds(&workload, c.Threshold)
+	}
 	if err != nil {
 		return err
 	}
@@ -314,6 +319,7 @@ func writeLoads(w io.Writer, loads []reports.Load) {
 			}
 		}
 	}
+	writeThresholds(&b, loads)
 	w.Write(b.Bytes())
 }
 

@@ -30,7 +30,7 @@ func (p problem) Error() string { return p.path + ": " + p.text }
 // announces.
 func (w Workload) Check() error {
 	w.fill()
-	for _, check := range []func() *problem{w.checkHead, w.checkChannels, w.checkTraffic, w.checkSize} {
+	for _, check := range []func() *problem{w.checkHead, w.checkChannels, w.checkTraffic, w.checkSize, w.checkThresholds} {
 		if p := check(); p != nil {
 			return fmt.Errorf("workload %s: %w", w.Name, *p)
 		}

@@ -14,6 +14,7 @@ type latencies struct {
 	seconds [metrics]int                     // intervals that had samples
 	points  [metrics][]reports.LatencyPoint
 	heat    [metrics][]reports.HeatColumn
+	vigil   *vigil // sees every second; nil for none
 }
 
 // add adds the samples of one metric and second. The seconds of a metric come in order.
@@ -28,6 +29,9 @@ func (l *latencies) add(m metric, second int, h *hdrhistogram.Histogram) {
 		Second: second, Count: h.TotalCount(), P50NS: q[0], P99NS: q[1], MaxNS: h.Max(),
 	})
 	l.heat[m] = append(l.heat[m], heatColumn(second, h))
+	if l.vigil != nil {
+		l.vigil.see(m, second, h)
+	}
 }
 
 // count returns how many samples a metric has.

@@ -24,7 +24,7 @@ func (w Workload) Lint() []error {
 		return nil
 	}
 	var list []error
-	for _, look := range []func(*plan) []*problem{lintSends, lintChannels, lintSessions, lintMemory} {
+	for _, look := range []func(*plan) []*problem{lintSends, lintChannels, lintSessions, lintMemory, lintThresholds} {
 		for _, found := range look(p) {
 			list = append(list, *found)
 		}

@@ -49,6 +49,35 @@ func metricNamed(name string) (m metric, known bool) {
 	return metric(max(i, 0)), i >= 0
 }
 
+// planned returns which metrics a run of the workload has, and about how many samples of each are to be expected.
+func (w *Workload) planned() map[metric]float64 {
+	n := map[metric]float64{metricLogin: float64(w.Sessions.Count)}
+	for _, c := range w.Channels {
+		n[metricJoin] += float64(c.Count * c.Members)
+	}
+	for i := range w.Traffic {
+		t := &w.Traffic[i]
+		sent := float64(t.average(w.Phases.Measure)) * w.Phases.Measure.Seconds()
+		n[metricLag] += sent
+		switch t.Op {
+		case OpPeer:
+			for _, m := range []metric{metricPeerAck, metricPeerAckService, metricPeerDeliver} {
+				n[m] += sent
+			}
+		case OpChannel:
+			for _, m := range []metric{metricChannelFirst, metricChannelLast, metricChannelAck} {
+				n[m] += sent
+			}
+			for _, c := range w.Channels {
+				if c.Name == t.Channel {
+					n[metricChannelDeliver] += sent * float64(c.Members-1)
+				}
+			}
+		}
+	}
+	return n
+}
+
 // The geometry of every histogram: nanoseconds from 1 ns to 60 s with three digits.
 const (
 	lowestNS  = 1

@@ -76,6 +76,7 @@ func (m *monitor) tick(second int, end int64) {
 			m.err = m.log.write(metric(i), start, max(m.run.clock.wall(end).UnixMilli(), start+1), h)
 		}
 	}
+	m.judge(end, done)
 	v := m.observe(second, intervals[metricLag])
 	m.run.scraper.begin()
 	m.tell(v, end, done, intervals)
@@ -125,6 +126,19 @@ func (m *monitor) row(second int, since usage) (vital, usage) {
 	maps.Copy(v.readings, now.readings)
 	maps.Copy(v.readings, now.since(since))
 	return v, now
+}
+
+// judge ends the run when a threshold says so.
+func (m *monitor) judge(end int64, done tally) {
+	r := m.run
+	r.vigil.due += done.due
+	if r.phase.Load().name != phaseMeasure || r.aborted.Load() != nil {
+		return
+	}
+	if abort := r.vigil.broken(end, r.recorder.total, r.ledger.faults.counts); abort != nil {
+		r.aborted.Store(abort)
+		r.halt()
+	}
 }
 
 func (m *monitor) tell(v vital, end int64, done tally, intervals [metrics]*hdrhistogram.Histogram) {

@@ -17,6 +17,7 @@ type raw struct {
 	windows   []window              // events.jsonl, as all that follows
 	errors    []reports.ErrorCount
 	facts     facts
+	vigil     *vigil // has seen every second of latencies
 }
 
 // facts are what is true of a run and stands in no other table.
@@ -25,6 +26,8 @@ type facts struct {
 	ZeroMS int64 `json:"zero_ms"`
 	// Interrupted tells that the run was cut short from outside.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Aborted tells which threshold cut the run short.
+	Aborted *reports.Abort `json:"aborted,omitempty"`
 	// WarmupLeft tells that the warm-up had not drained when the measured phase began.
 	WarmupLeft bool `json:"warmup_left,omitempty"`
 	// Local tells that the server's address is of the generator's own machine.
@@ -39,12 +42,11 @@ func summarize(r *raw) reports.Summary {
 	s.Ledger = r.books.rows()
 	s.Equations = r.books.equations(s.Ledger, r.latencies.count)
 	s.Errors = r.errors
-	s.Thresholds = thresholds(s.Ledger)
 	s.Phases = r.phases()
 	s.Series = r.series
 	evidence := r.evidence()
 	span := r.plan.Phases.Measure.Seconds()
-	if m := r.window(phaseMeasure); m != nil && r.facts.Interrupted {
+	if m := r.window(phaseMeasure); m != nil && (r.facts.Interrupted || r.facts.Aborted != nil) {
 		span = max(time.Duration(m.end-m.start).Seconds(), 1e-9)
 	}
 	s.AchievedPerS = float64(evidence.Sent) / span
@@ -57,6 +59,7 @@ func summarize(r *raw) reports.Summary {
 	s.Health = r.health(delivered)
 	evidence.add(s.Health, r.facts.Local)
 	s.Validity = Judge(evidence)
+	s.Thresholds = r.vigil.judge(&s, r.latencies.total, r.facts.Aborted)
 	return s
 }
 

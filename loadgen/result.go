@@ -3,7 +3,6 @@ package loadgen
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"slices"
 	"time"
 
@@ -23,7 +22,8 @@ func (r *run) raw(interrupted bool) *raw {
 		plan: r.plan, books: r.ledger.books(), latencies: &r.recorder.latencies, series: r.series(),
 		errors: r.ledger.faults.counts(),
 		vitals: r.monitor.rows,
-		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL)},
+		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL), Aborted: r.aborted.Load()},
+		vigil:  r.vigil,
 	}
 	for _, w := range r.windows {
 		raw.windows = append(raw.windows, *w)
@@ -45,7 +45,7 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 		Target: r.options.URL, Server: reports.Identity{Name: server.Name, Version: server.Version},
 		ProtocolVersion: wire.Subprotocol, Environment: reports.CollectEnvironment(),
 		StartedAt: r.clock.wall(r.windows[0].start), EndedAt: time.Now(),
-		Command: r.options.Command, Notes: r.options.Notes, Interrupted: interrupted,
+		Command: r.options.Command, Notes: r.options.Notes, Interrupted: interrupted, Aborted: r.aborted.Load(),
 	}
 	m.Pacer = pacerInfo(r.pacer, r.sender.grid)
 	if r.plan.closed() {
@@ -64,30 +64,4 @@ func (r *run) series() []reports.SeriesPoint {
 		}
 	}
 	return series
-}
-
-// thresholds judges what every run has to keep, whatever its workload: the server takes each message, answers it, and
-// reaches each peer, all of whom are online.
-func thresholds(rows []reports.LedgerRow) []reports.Threshold {
-	var total reports.LedgerRow
-	for _, row := range rows {
-		total.AckError += row.AckError
-		total.AckTimeout += row.AckTimeout
-		total.AckLost += row.AckLost
-		total.AckedNotReceived += row.AckedNotReceived
-		total.SendFailed += row.SendFailed
-	}
-	var list []reports.Threshold
-	for _, t := range []struct {
-		name  string
-		value int64
-	}{
-		{"ack_error", total.AckError},
-		{"ack_timeout + ack_lost", total.AckTimeout + total.AckLost},
-		{"acked_not_received", total.AckedNotReceived},
-		{"send_failed", total.SendFailed},
-	} {
-		list = append(list, reports.Threshold{Expr: t.name + " == 0", Observed: fmt.Sprint(t.value), Holds: t.value == 0})
-	}
-	return list
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -129,12 +130,19 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 	if o.look == nil {
 		o.look = newObserver(o.ServerPID, scraper).look
 	}
+	if o.ServerPID == 0 && o.ServerMetrics == "" {
+		if unseen := p.watchable(); unseen != nil {
+			return nil, &WorkloadError{fmt.Errorf("workload %s: %w", p.Name, *unseen)}
+		}
+	}
 	folder, err := openFolder(o.Dir)
 	if err != nil {
 		return nil, err
 	}
 	r := newRun(p, o, folder)
 	r.scraper = scraper
+	r.playing, r.halt = context.WithCancel(ctx)
+	defer r.halt()
 	if err := r.connect(ctx); err != nil {
 		folder.discard()
 		return nil, err
@@ -156,6 +164,12 @@ type run struct {
 	pacer    pacer
 	monitor  *monitor
 	scraper  *scraper // or nil
+	vigil    *vigil
+
+	// playing ends when ctx does, or halt is called because a threshold aborts the run; aborted says which.
+	playing context.Context
+	halt    context.CancelFunc
+	aborted atomic.Pointer[reports.Abort]
 
 	phase   atomic.Pointer[window]
 	windows []*window
@@ -166,18 +180,7 @@ type run struct {
 func newRun(p *plan, o Options, folder *folder) *run {
 	r := &run{plan: p, options: o, folder: folder, clock: newClock()}
 	r.ledger = newLedger(p, rand.Uint32())
-	used := []metric{metricLogin, metricLag}
-	if len(p.channels) > 0 {
-		used = append(used, metricJoin)
-	}
-	for _, t := range p.traffic {
-		if t.Op == OpPeer {
-			used = append(used, metricPeerAck, metricPeerAckService, metricPeerDeliver)
-		} else {
-			used = append(used, metricChannelDeliver, metricChannelFirst, metricChannelLast, metricChannelAck)
-		}
-	}
-	r.recorder = newRecorder(1+runtime.GOMAXPROCS(0), used...)
+	r.recorder = newRecorder(1+runtime.GOMAXPROCS(0), slices.Sorted(maps.Keys(p.planned()))...)
 	for i, inbox := range r.ledger.inboxes {
 		// Shard 0 is the sender's own.
 		inbox.clock, inbox.shard = r.clock, r.recorder.shards[1+i%(len(r.recorder.shards)-1)]
@@ -188,6 +191,8 @@ func newRun(p *plan, o Options, folder *folder) *run {
 	}
 	r.pacer = o.pacer(r.clock)
 	r.sender = newSender(r.ledger, r.clock, r.pacer, r.crew.sessions, r.recorder.shards[0])
+	r.vigil = newVigil(&p.Workload)
+	r.recorder.vigil = r.vigil
 	r.monitor = newMonitor(r)
 	return r
 }
@@ -226,24 +231,25 @@ func (r *run) play(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	cancel := context.AfterFunc(ctx, r.sender.stop)
+	cancel := context.AfterFunc(r.playing, r.sender.stop)
 	defer cancel()
 	defer r.pacer.prepare()()
 	if r.plan.Phases.Warmup > 0 {
 		r.enter(phaseWarmup)
-		r.round(ctx, false)
+		r.round(false)
 		r.warmupLeft = !r.settle(ctx)
 	}
 	r.enter(phaseMeasure)
+	r.vigil.begin(r.phase.Load().start)
 	r.monitor.edge(markBegin)
-	r.round(ctx, true)
+	r.round(true)
 	r.enter(phaseDrain)
 	r.settle(ctx)
 	r.monitor.edge(markEnd)
 }
 
 // round plays the schedules of one phase and waits for the phase's end.
-func (r *run) round(ctx context.Context, main bool) {
+func (r *run) round(main bool) {
 	span := r.plan.Phases.Warmup
 	start := r.clock.now() + int64(startLead)
 	if main {
@@ -260,7 +266,7 @@ func (r *run) round(ctx context.Context, main bool) {
 		}
 	}()
 	<-played
-	wait(ctx, time.Duration(start+int64(span)-r.clock.now()))
+	wait(r.playing, time.Duration(start+int64(span)-r.clock.now()))
 }
 
 // settle waits until no message is missing, as long as the drain may take, and reports whether that was reached.

@@ -231,6 +231,11 @@ func (c *folderCheck) tables() bool {
 	read = c.read(SeriesFile, func(in io.Reader) (err error) { r.series, err = readSeries(in); return err }) && read
 	read = c.read(HealthFile, func(in io.Reader) (err error) { r.vitals, err = readVitals(in); return err }) && read
 	read = c.read(BooksFile, func(in io.Reader) (err error) { r.books, err = readBooks(in, r.plan); return err }) && read
+	r.vigil = newVigil(&r.plan.Workload)
+	r.latencies.vigil = r.vigil
+	if w := r.window(phaseMeasure); w != nil {
+		r.vigil.begin(w.start)
+	}
 	read = c.read(HistogramFile, func(in io.Reader) error { return c.histograms(in, histograms) }) && read
 	if began := time.UnixMilli(r.facts.ZeroMS).Add(time.Duration(r.began())); !began.Equal(c.manifest.StartedAt) {
 		c.differ(reports.RunManifestFile, "started_at", c.manifest.StartedAt.UTC(), began.UTC())
@@ -238,7 +243,17 @@ func (c *folderCheck) tables() bool {
 	if r.facts.Interrupted != c.manifest.Interrupted {
 		c.differ(reports.RunManifestFile, "interrupted", c.manifest.Interrupted, r.facts.Interrupted)
 	}
+	if stored, derived := fmt.Sprint(orZero(c.manifest.Aborted)), fmt.Sprint(orZero(r.facts.Aborted)); stored != derived {
+		c.differ(reports.RunManifestFile, "aborted", stored, derived)
+	}
 	return read
+}
+
+func orZero[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
 }
 
 // histograms reads the histogram log and holds it against the counts that were taken while the run lasted, because a

@@ -35,6 +35,11 @@ type Workload struct {
 
 	// Limits bound what the generator itself takes on.
 	Limits Limits `yaml:"limits"`
+
+	// Thresholds are what the run has to keep. Some hold without being named: that no message is answered with an error,
+	// not at all, or with a receipt that says it was not received, and that none fails to be sent. A threshold on one of
+	// these counts takes its place.
+	Thresholds []Threshold `yaml:"thresholds,omitempty"`
 }
 
 // Sessions are the clients of a run. Each logs in once, over a connection of its own.

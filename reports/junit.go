@@ -256,10 +256,10 @@ func loadSuite(l *Load) junitSuite {
 	for _, t := range l.Summary.Thresholds {
 		add(t.Expr, func(c *junitCase) {
 			switch {
-			case t.Insufficient && !t.Holds:
-				c.Failure = &junitDetail{Message: "too few samples: " + t.Observed, Type: "threshold"}
 			case !t.Holds:
-				c.Failure = &junitDetail{Message: "observed " + t.Observed, Type: "threshold"}
+				c.Failure = &junitDetail{Message: t.Told() + "; the limit is " + t.Expr, Type: "threshold"}
+			case t.Insufficient:
+				c.Output = t.Told()
 			}
 		})
 	}

@@ -1,6 +1,9 @@
 package reports
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // LoadSchema is the schema version of a run folder: of manifest.json, of
 // summary.json and of the two together as [Load].
@@ -58,8 +61,21 @@ type Manifest struct {
 	Notes []string `json:"notes,omitempty"`
 	// Interrupted says that the run was cut short.
 	Interrupted bool `json:"interrupted,omitempty"`
+	// Aborted says which threshold cut the run short, or is nil.
+	Aborted *Abort `json:"aborted,omitempty"`
 	// Files are the raw files of the run folder.
 	Files []File `json:"files,omitempty"`
+}
+
+// Abort says which threshold ended a run, and when.
+type Abort struct {
+	// Expr is the threshold, as in [Threshold].
+	Expr string `json:"expr"`
+	// Second is the second of the measured phase at whose end it was judged,
+	// from 1.
+	Second int `json:"second"`
+	// Observed is what was seen by then, in the threshold's unit.
+	Observed string `json:"observed"`
 }
 
 // Pacer says how the generator kept its schedule.
@@ -323,16 +339,47 @@ type ErrorCount struct {
 	Count int64 `json:"count"`
 }
 
-// Threshold is one limit that the workload set.
+// Threshold is one limit that the run had to keep: one that its workload set,
+// or one that every run has.
 type Threshold struct {
 	// Expr is the limit as written, such as "peer.ack.p99 < 50ms".
 	Expr string `json:"expr"`
-	// Observed is what was seen, in the same unit.
+	// Implicit says that the workload did not set it.
+	Implicit bool `json:"implicit,omitempty"`
+	// Observed is what was seen, in the unit of the limit: of a limit per
+	// window, in the worst window. It is "nothing" where nothing was seen.
 	Observed string `json:"observed"`
 	// Holds says whether the limit was kept.
 	Holds bool `json:"holds"`
-	// Insufficient says that there were too few samples for the percentile.
+	// Insufficient says that there were too few samples for the limit, or that
+	// the server could not be watched. Holds is true then only where the
+	// workload allows it.
 	Insufficient bool `json:"insufficient,omitempty"`
+	// Samples is how many samples the limit was judged by; zero for numbers
+	// that have none.
+	Samples int64 `json:"samples,omitempty"`
+	// Windows is how many windows the limit was judged in; zero for a limit
+	// over the whole run.
+	Windows int `json:"windows,omitempty"`
+	// WindowsKept is how many of them kept it.
+	WindowsKept int `json:"windows_kept,omitempty"`
+	// Aborted says that the run was ended because of this limit.
+	Aborted bool `json:"aborted,omitempty"`
+	// Reason says in a sentence what the numbers above do not: how many samples
+	// it needs, or when the run was ended.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Told is what was observed, for a reader.
+func (t Threshold) Told() string {
+	text := "observed " + t.Observed
+	if t.Windows > 0 {
+		text = fmt.Sprintf("kept in %d of %s, %s in the worst", t.WindowsKept, plural(int64(t.Windows), "window", "windows"), t.Observed)
+	}
+	if t.Reason != "" {
+		text += ": " + t.Reason
+	}
+	return text
 }
 
 // SeriesPoint are the counters of one second of a run.

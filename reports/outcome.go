@@ -285,12 +285,19 @@ func thresholdOutcome(loads []Load) outcome {
 		for _, t := range loads[i].Summary.Thresholds {
 			all++
 			if !t.Holds {
-				broken = append(broken, t.Expr)
+				broken = append(broken, t.Expr+" ("+t.Told()+")")
 			}
 		}
 	}
 	if len(broken) > 0 {
 		return outcome{toneBad, "Threshold exceeded", sentence(strings.Join(broken, "; ") + " not kept")}
+	}
+	for i := range loads {
+		for _, t := range loads[i].Summary.Thresholds {
+			if t.Insufficient {
+				return outcome{toneWarn, "Thresholds kept", sentence(t.Expr + " could not be judged: " + t.Reason)}
+			}
+		}
 	}
 	return outcome{toneGood, "Thresholds kept", plural(all, "threshold", "thresholds") + " checked."}
 }
