@@ -26,6 +26,7 @@ type loadCommand struct {
 	Search    loadSearchCommand    `cmd:"" help:"Find the highest rate that a server carries."`
 	Show      loadShowCommand      `cmd:"" help:"Print a ready workload, or list them all."`
 	Verify    loadVerifyCommand    `cmd:"" help:"Derive every number of run folders again from their raw files."`
+	Export    loadExportCommand    `cmd:"" help:"Write the numbers of stored runs for benchstat, Prometheus or a benchmark action."`
 }
 
 type loadRunCommand struct {
