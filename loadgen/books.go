@@ -1,6 +1,10 @@
 package loadgen
 
-import "github.com/rtmkit/rtmkit/reports"
+import (
+	"math/bits"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
 
 // books is what a run knows of its messages once it is over: plain data, from which the ledger's rows and equations
 // follow by the plan alone. The live tables are in ledger and inbox; a run folder keeps the books in its file [BooksFile].
@@ -44,7 +48,21 @@ type bitmap []uint64
 func newBitmap(bits int) bitmap { return make(bitmap, (bits+63)/64) }
 
 func (b bitmap) has(bit int) bool { return b != nil && b[bit>>6]&(1<<(bit&63)) != 0 }
-func (b bitmap) set(bit int)      { b[bit>>6] |= 1 << (bit & 63) }
+
+// count returns how many bits are set from one up to but not including another.
+func (b bitmap) count(from, to int) (n int64) {
+	for from < to {
+		word := b[from>>6] >> (from & 63)
+		if rest := to - from; rest < 64 {
+			word &= 1<<rest - 1
+		}
+		n += int64(bits.OnesCount64(word))
+		from += 64 - from&63
+	}
+	return n
+}
+
+func (b bitmap) set(bit int) { b[bit>>6] |= 1 << (bit & 63) }
 
 // seatIn finds the place in a group. A session sits in 20 channels at most, so that a search beats a map.
 func seatIn(seats []seat, group int32) *seat {
@@ -114,9 +132,10 @@ func (b *books) rows() []reports.LedgerRow {
 func (b *books) row(t *trafficPlan) reports.LedgerRow {
 	row := reports.LedgerRow{Traffic: t.ID}
 	for n, fate := range b.entries[t.index].fate {
-		switch fate {
-		case fateNone:
+		if fate == fateNone && b.mine(t, n) {
 			continue
+		}
+		switch fate {
 		case fateShed:
 			row.Shed++
 		case fateFailed:
@@ -124,7 +143,9 @@ func (b *books) row(t *trafficPlan) reports.LedgerRow {
 		case fateSent:
 			row.Sent++
 		}
-		row.Scheduled++
+		if fate != fateNone {
+			row.Scheduled++
+		}
 		b.balance(&row, t, n)
 	}
 	for i := range b.sessions {
@@ -137,6 +158,13 @@ func (b *books) row(t *trafficPlan) reports.LedgerRow {
 		}
 	}
 	return row
+}
+
+// mine reports whether this process had to send message n of an entry. Of the messages of another process only arrivals
+// are known here.
+func (b *books) mine(t *trafficPlan, n int) bool {
+	s, _ := t.streamOf(n)
+	return b.plan.mine.has(s.sender)
 }
 
 // balance adds message n to the row: its answer, and what arrived where.
@@ -179,12 +207,29 @@ func (b *books) balance(row *reports.LedgerRow, t *trafficPlan, n int) {
 	}
 }
 
+// delivered returns how many messages of the measured phase arrived, each counted once at each receiver.
+func (b *books) delivered() (total int64) {
+	for _, t := range b.plan.traffic {
+		for number := range t.streams {
+			s := &t.streams[number]
+			// Message n is number n div streams of its stream; those of the warm-up come first.
+			warm := max(t.warm.count()-number+len(t.streams)-1, 0) / len(t.streams)
+			for _, receiver := range b.plan.groups[s.group].receivers {
+				if seat := seatIn(b.sessions[receiver].seats, s.group); seat != nil && receiver != s.sender {
+					total += seat.seen.count(seat.bit(s.slot, warm), seat.bit(s.slot+1, 0))
+				}
+			}
+		}
+	}
+	return total
+}
+
 // anomalies returns what the books show to have gone wrong and no session could see while the run lasted: losses, false
 // receipts, and arrivals that were forbidden. It returns the first most of them.
 func (b *books) anomalies(most int) (list []anomaly) {
 	for _, t := range b.plan.traffic {
 		for n, fate := range b.entries[t.index].fate {
-			if fate == fateNone {
+			if fate == fateNone && b.mine(t, n) {
 				continue
 			}
 			s, seq := t.streamOf(n)

@@ -135,8 +135,8 @@ func readBooks(r io.Reader, p *plan) (*books, error) {
 		return nil, fmt.Errorf("it ends after %d of %d traffic entries", len(b.entries), len(p.traffic))
 	}
 	for i := range b.sessions {
-		if b.sessions[i].counts == nil {
-			return nil, fmt.Errorf("session %d is missing", i)
+		if there := b.sessions[i].counts != nil; there != p.mine.has(int32(i)) {
+			return nil, fmt.Errorf("session %d is missing, or belongs to another shard", i)
 		}
 	}
 	return b, nil

@@ -20,6 +20,14 @@ func newClock() *clock {
 	return &clock{zero: now.Add(-time.Duration(now.UnixNano() % int64(time.Second)))}
 }
 
+// newClockFor starts a clock whose time zero is the whole second that a moment lies in, so that the clocks of several
+// processes that are given the moment agree as well as the machines' clocks do.
+func newClockFor(moment time.Time) *clock {
+	now := time.Now()
+	zero := moment.Add(-time.Duration(moment.UnixNano() % int64(time.Second)))
+	return &clock{zero: now.Add(-now.Round(0).Sub(zero))}
+}
+
 func (c *clock) now() int64            { return int64(time.Since(c.zero)) }
 func (c *clock) at(t time.Time) int64  { return int64(t.Sub(c.zero)) }
 func (c *clock) mainStart() int64      { return c.main.Load() }

@@ -83,7 +83,9 @@ func newLoop(p *plan) *loop {
 	all := 0
 	for _, t := range p.traffic {
 		for s := range t.streams {
-			l.places[t.firstStream+s] = int32(t.Outstanding)
+			if p.mine.has(t.streams[s].sender) {
+				l.places[t.firstStream+s] = int32(t.Outstanding)
+			}
 		}
 		all += len(t.streams) * t.Outstanding
 	}

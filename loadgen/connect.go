@@ -26,23 +26,42 @@ type crew struct {
 	token    func(uid string) (string, error)
 	inboxes  []*inbox
 	sessions []Session
+	times    timetable
 }
 
-// login opens all sessions, each when it is due. The first one goes alone, so that a server that is not there is
-// reported once and at once.
+// login opens all sessions of this process, each when it is due. The first one goes alone, so that a server that is not
+// there is reported once and at once.
 func (c *crew) login(ctx context.Context) error {
-	begin := c.clock.now()
+	begin := max(c.clock.now(), c.times.connect)
 	due := newConstant(c.plan.Sessions.Rate, maxPhase)
-	if err := c.loginOne(ctx, 0, begin); err != nil {
+	var mine []int
+	for i := c.plan.mine.first; i < c.plan.mine.last; i++ {
+		mine = append(mine, int(i))
+	}
+	at := begin + due.due(mine[0])
+	wait(ctx, time.Duration(at-c.clock.now()))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := c.loginOne(ctx, mine[0], at); err != nil {
 		return err
 	}
 	if err := c.checkServer(); err != nil {
 		return err
 	}
-	return c.each(ctx, len(c.sessions)-1, begin, due, func(ctx context.Context, i int, due int64) error {
-		return c.loginOne(ctx, i+1, due)
+	return c.each(ctx, len(mine)-1, begin, picked{due, mine[1:]}, func(ctx context.Context, i int, due int64) error {
+		return c.loginOne(ctx, mine[i+1], due)
 	})
 }
+
+// picked is those operations of a schedule that this process has to do.
+type picked struct {
+	schedule
+	numbers []int
+}
+
+func (p picked) count() int      { return len(p.numbers) }
+func (p picked) due(i int) int64 { return p.schedule.due(p.numbers[i]) }
 
 func (c *crew) loginOne(ctx context.Context, i int, due int64) error {
 	login := Login{UID: c.plan.uids[i]}
@@ -68,15 +87,22 @@ func (c *crew) loginOne(ctx context.Context, i int, due int64) error {
 func (c *crew) join(ctx context.Context) error {
 	type place struct{ session, channel int32 }
 	var places []place
-	for depth := 0; len(places) < c.plan.joinedBy; depth++ {
+	var mine []int
+	number := 0
+	for depth := 0; number < c.plan.joinedBy; depth++ {
 		for session, channels := range c.plan.joins {
-			if depth < len(channels) {
-				places = append(places, place{int32(session), channels[depth]})
+			if depth >= len(channels) {
+				continue
 			}
+			if c.plan.mine.has(int32(session)) {
+				places, mine = append(places, place{int32(session), channels[depth]}), append(mine, number)
+			}
+			number++
 		}
 	}
-	due := newConstant(c.plan.Sessions.JoinRate, maxPhase)
-	return c.each(ctx, len(places), c.clock.now(), due, func(ctx context.Context, i int, due int64) error {
+	begin := max(c.clock.now(), c.times.join)
+	due := picked{newConstant(c.plan.Sessions.JoinRate, maxPhase), mine}
+	return c.each(ctx, len(places), begin, due, func(ctx context.Context, i int, due int64) error {
 		p := places[i]
 		ctx, cancel := context.WithTimeout(ctx, connectPatience)
 		defer cancel()
@@ -121,7 +147,7 @@ func (c *crew) each(ctx context.Context, n int, begin int64, s schedule, do func
 
 // checkServer compares the workload with the limits that the server announced at the first login.
 func (c *crew) checkServer() error {
-	_, limits := c.sessions[0].Server()
+	_, limits := c.sessions[c.plan.mine.first].Server()
 	if p := c.plan.checkAllowance(limits); p != nil {
 		return &WorkloadError{Err: fmt.Errorf("workload %s: %w", c.plan.Name, *p)}
 	}
@@ -130,10 +156,11 @@ func (c *crew) checkServer() error {
 
 // server returns how the server presented itself; zero before the first login.
 func (c *crew) server() wire.Server {
-	if c.sessions[0] == nil {
+	first := c.sessions[c.plan.mine.first]
+	if first == nil {
 		return wire.Server{}
 	}
-	server, _ := c.sessions[0].Server()
+	server, _ := first.Server()
 	return server
 }
 

@@ -93,8 +93,9 @@ func (f *folder) discard() {
 	}
 }
 
-// write puts everything into the folder, manifest and summary last. Found are the anomalies that sessions saw.
-func (f *folder) write(r *raw, found []anomaly, load *reports.Load) error {
+// write puts everything into the folder, manifest and summary last. Found are the anomalies that sessions saw, more the
+// files about generator and server.
+func (f *folder) write(r *raw, found []*anomalyLine, load *reports.Load, more ...textFile) error {
 	if f == nil {
 		return nil
 	}
@@ -104,12 +105,11 @@ func (f *folder) write(r *raw, found []anomaly, load *reports.Load) error {
 	files := []textFile{
 		{WorkloadFile, func(w io.Writer) error { _, err := io.WriteString(w, load.Manifest.Workload); return err }},
 		{SeriesFile, func(w io.Writer) error { return writeSeries(w, r.series) }},
-		{HealthFile, func(w io.Writer) error { return writeVitals(w, r.vitals) }},
 		{EventsFile, func(w io.Writer) error { return writeEvents(w, r) }},
 		{BooksFile, func(w io.Writer) error { return writeBooks(w, r.books) }},
 		{LedgerFile, func(w io.Writer) error { return writeLedger(w, r, load.Summary.Ledger, found) }},
 	}
-	files = append(files, r.plan.traceFiles()...)
+	files = append(append(files, more...), r.plan.traceFiles()...)
 	for m := range metrics {
 		if h := r.latencies.total[m]; h != nil {
 			files = append(files, textFile{m.String() + hgrm, func(w io.Writer) error { return writeHGRM(w, h) }})
@@ -182,6 +182,9 @@ type anomalyLine struct {
 	Receiver string      `json:"receiver"`
 }
 
+// seen reports whether a session saw the anomaly when it happened. The others follow from the books.
+func (a *anomalyLine) seen() bool { return a.Kind != anomalyLost && a.Kind != anomalyFalseReceipt }
+
 func (p *plan) spell(a anomaly) *anomalyLine {
 	line := &anomalyLine{Kind: a.kind, Receiver: p.uids[a.receiver]}
 	if a.entry == nil {
@@ -196,7 +199,7 @@ func (p *plan) spell(a anomaly) *anomalyLine {
 	return line
 }
 
-func writeLedger(w io.Writer, r *raw, rows []reports.LedgerRow, found []anomaly) error {
+func writeLedger(w io.Writer, r *raw, rows []reports.LedgerRow, found []*anomalyLine) error {
 	encoder := json.NewEncoder(w)
 	for i := range rows {
 		if err := encoder.Encode(ledgerLine{Row: &rows[i]}); err != nil {
@@ -205,10 +208,12 @@ func writeLedger(w io.Writer, r *raw, rows []reports.LedgerRow, found []anomaly)
 	}
 	// The books are searched only where the rows say that there is something to be found.
 	if slices.ContainsFunc(rows, func(r reports.LedgerRow) bool { return !r.Clean() }) {
-		found = slices.Concat(found, r.books.anomalies(maxAnomalies-len(found)))
+		for _, a := range r.books.anomalies(maxAnomalies - len(found)) {
+			found = append(found, r.plan.spell(a))
+		}
 	}
 	for _, a := range found {
-		if err := encoder.Encode(ledgerLine{Anomaly: r.plan.spell(a)}); err != nil {
+		if err := encoder.Encode(ledgerLine{Anomaly: a}); err != nil {
 			return err
 		}
 	}

@@ -95,7 +95,7 @@ func (b *inbox) delivered(now int64, e *Event) {
 	}
 	a, s := b.ledger.entries[entry.index], &entry.streams[number]
 	n := int(stamp.Seq)*len(entry.streams) + number
-	if n >= entry.count() || !b.routed(s, e) {
+	if n >= entry.count() || stamp.Shard != b.ledger.plan.shards[s.sender] || !b.routed(s, e) {
 		b.stray(anomalyCorrupt, &b.corrupt)
 		return
 	}
@@ -120,8 +120,12 @@ func (b *inbox) delivered(now int64, e *Event) {
 	} else {
 		*last = int32(stamp.Seq)
 	}
+	if !b.ledger.plan.mine.has(s.sender) {
+		// Another process sent it, by another clock.
+		return
+	}
 	b.fresh[entry.index]++
-	b.timed(now, a, n, stamp.Due)
+	b.timed(now, a, n, stamp.Due, s.split)
 }
 
 // routed reports whether a message came under the name of its sender and through its channel.
@@ -141,8 +145,9 @@ func (b *inbox) stray(kind anomalyKind, count *int64) {
 	b.ledger.faults.note(anomaly{kind: kind, receiver: b.session})
 }
 
-// timed records the latencies that a first delivery of message n shows.
-func (b *inbox) timed(now int64, a *account, n int, due int64) {
+// timed records the latencies that a first delivery of message n shows. Of a channel that is split over processes nobody
+// knows which member was the first or the last.
+func (b *inbox) timed(now int64, a *account, n int, due int64, split bool) {
 	if a.Op == OpPeer {
 		if a.measured(n) {
 			b.samples = append(b.samples, sample{metricPeerDeliver, now - due})
@@ -154,7 +159,7 @@ func (b *inbox) timed(now int64, a *account, n int, due int64) {
 		return
 	}
 	b.samples = append(b.samples, sample{metricChannelDeliver, now - due})
-	if complete {
+	if complete && !split {
 		b.samples = append(b.samples, sample{metricChannelFirst, first - due}, sample{metricChannelLast, last - due})
 	}
 }
@@ -178,7 +183,7 @@ func (b *inbox) answered(now int64, e *Event, done *tally) {
 	}
 	if e.Kind == Refused {
 		a.answer[n] = answerError
-		a.excused.Add(1)
+		a.owed.Add(-int64(s.steady))
 		a.answered.Add(1)
 		done.errors++
 		b.ledger.faults.failure(e.Failure)
@@ -187,7 +192,7 @@ func (b *inbox) answered(now int64, e *Event, done *tally) {
 	a.answer[n] = answerReceived
 	if !e.Received {
 		a.answer[n] = answerNotReceived
-		a.excused.Add(1)
+		a.owed.Add(-int64(s.steady))
 	}
 	a.answered.Add(1)
 	if !a.measured(n) {

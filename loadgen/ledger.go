@@ -49,7 +49,7 @@ type account struct {
 	firstAt, last []atomic.Int64
 
 	sent, answered atomic.Int64 // messages
-	excused        atomic.Int64 // messages answered in a way that no delivery has to follow
+	owed           atomic.Int64 // deliveries that have to follow, of messages not answered to the contrary
 	delivered      atomic.Int64 // first deliveries
 }
 
@@ -64,7 +64,8 @@ func newLedger(p *plan, run uint32) *ledger {
 		if t.Op == OpChannel {
 			a.left, a.firstAt, a.last = make([]atomic.Int32, n), make([]atomic.Int64, n), make([]atomic.Int64, n)
 			for i := range n {
-				a.left[i].Store(int32(t.fanout))
+				s, _ := t.streamOf(i)
+				a.left[i].Store(s.steady)
 				a.firstAt[i].Store(1<<63 - 1)
 			}
 		}
@@ -73,7 +74,9 @@ func newLedger(p *plan, run uint32) *ledger {
 	for session, groups := range p.seats() {
 		b := newInbox(l, session)
 		for _, g := range groups {
-			b.addSeat(g)
+			if p.mine.has(int32(session)) {
+				b.addSeat(g)
+			}
 		}
 		l.inboxes = append(l.inboxes, b)
 	}
@@ -92,7 +95,7 @@ func (l *ledger) inFlight() (n int64) {
 func (l *ledger) settled() bool {
 	for _, a := range l.entries {
 		sent := a.sent.Load()
-		if a.answered.Load() < sent || a.delivered.Load() < (sent-a.excused.Load())*int64(a.fanout) {
+		if a.answered.Load() < sent || a.delivered.Load() < a.owed.Load() {
 			return false
 		}
 	}
@@ -159,7 +162,8 @@ func (l *ledger) books() *books {
 	for _, a := range l.entries {
 		b.entries = append(b.entries, entryBook{a.fate, a.answer})
 	}
-	for i, in := range l.inboxes {
+	for i := l.plan.mine.first; i < l.plan.mine.last; i++ {
+		in := l.inboxes[i]
 		b.sessions[i] = sessionBook{seats: in.seats, counts: in.counts, foreign: in.foreign, corrupt: in.corrupt}
 	}
 	return b

@@ -17,6 +17,9 @@ type plan struct {
 	groups   []group
 	streams  int // streams of all traffic entries together
 	messages int // messages of all traffic entries together
+
+	mine   block   // the sessions that this process plays: all of them, or those of its shard
+	shards []uint8 // the shard that plays each session; all 0 in a run of one process
 }
 
 type channelPlan struct {
@@ -53,6 +56,8 @@ type stream struct {
 	sender int32
 	group  int32
 	slot   int32 // number among the group's streams
+	steady int32 // how many of its receivers this process plays
+	split  bool  // whether other processes play some of its receivers
 }
 
 func newPlan(w Workload) (*plan, error) {
@@ -84,6 +89,7 @@ func newPlan(w Workload) (*plan, error) {
 		p.streams += len(entry.streams)
 		p.traffic = append(p.traffic, entry)
 	}
+	p.take(0, 1)
 	return p, nil
 }
 
@@ -119,13 +125,15 @@ func (p *plan) addChannels() map[string][2]int {
 	return ranges
 }
 
-// addPeers gives every session one partner, along one circle through all sessions in random order: nobody is alone, and
-// nobody is the partner of two.
+// addPeers gives every session one partner, along a circle in random order through the sessions of its pod: nobody is
+// alone, and nobody is the partner of two.
 func (p *plan) addPeers(entry *trafficPlan, random *rand.Rand) {
-	circle := random.Perm(len(p.uids))
-	partner := make([]int32, len(circle))
-	for i, session := range circle {
-		partner[session] = int32(circle[(i+1)%len(circle)])
+	partner := make([]int32, len(p.uids))
+	for _, pod := range pods(len(partner)) {
+		circle := random.Perm(int(pod.last - pod.first))
+		for i, member := range circle {
+			partner[int(pod.first)+member] = pod.first + int32(circle[(i+1)%len(circle)])
+		}
 	}
 	entry.fanout = 1
 	seqs := entry.seqsPer(len(partner))
@@ -223,12 +231,21 @@ func (p *plan) seats() [][]int32 {
 	return list
 }
 
-// offered returns the rate of messages in the measured phase and of the deliveries that they ask for.
+// offered returns the rate at which this process has to send in the measured phase, and the rate of the deliveries that
+// its messages ask for here.
 func (p *plan) offered() (messages, deliveries float64) {
 	for _, t := range p.traffic {
+		// Whole numbers, so that the rate of a run of one process is not rounded.
+		senders, receivers := 0, 0
+		for i := range t.streams {
+			if s := &t.streams[i]; p.mine.has(s.sender) {
+				senders++
+				receivers += int(s.steady)
+			}
+		}
 		rate := float64(t.average(p.Phases.Measure))
-		messages += rate
-		deliveries += rate * float64(t.fanout)
+		messages += rate * (float64(senders) / float64(len(t.streams)))
+		deliveries += rate * (float64(receivers) / float64(len(t.streams)))
 	}
 	return messages, deliveries
 }
@@ -242,7 +259,24 @@ type round struct {
 }
 
 func (p *plan) newRound(main bool, start int64) *round {
-	return &round{plan: p, main: main, start: start, next: make([]int, len(p.traffic))}
+	r := &round{plan: p, main: main, start: start, next: make([]int, len(p.traffic))}
+	for _, entry := range p.traffic {
+		r.skip(entry)
+	}
+	return r
+}
+
+// skip moves on to the next message that this process has to send.
+func (r *round) skip(entry *trafficPlan) {
+	count, first := entry.warm.count(), 0
+	if r.main {
+		count, first = entry.main.count(), count
+	}
+	for n := &r.next[entry.index]; *n < count; *n++ {
+		if s, _ := entry.streamOf(first + *n); r.plan.mine.has(s.sender) {
+			return
+		}
+	}
 }
 
 // peek returns the entry of the message that is due next and when, in run time; nil when the phase has no more.
@@ -262,6 +296,7 @@ func (r *round) peek() (entry *trafficPlan, due int64) {
 func (r *round) take(entry *trafficPlan) int {
 	n := r.next[entry.index]
 	r.next[entry.index]++
+	r.skip(entry)
 	if r.main {
 		n += entry.warm.count()
 	}

@@ -17,7 +17,8 @@ type raw struct {
 	windows   []window              // events.jsonl, as all that follows
 	errors    []reports.ErrorCount
 	facts     facts
-	vigil     *vigil // has seen every second of latencies
+	vigil     *vigil              // has seen every second of latencies
+	parts     []reports.ShardPart // of a merged run, from its manifest
 }
 
 // facts are what is true of a run and stands in no other table.
@@ -32,6 +33,15 @@ type facts struct {
 	WarmupLeft bool `json:"warmup_left,omitempty"`
 	// Local tells that the server's address is of the generator's own machine.
 	Local bool `json:"local,omitempty"`
+}
+
+// watch lets the thresholds see every second of the latencies that are read from now on.
+func (r *raw) watch() {
+	r.vigil = newVigil(&r.plan.Workload)
+	r.latencies.vigil = r.vigil
+	if w := r.window(phaseMeasure); w != nil {
+		r.vigil.begin(w.start)
+	}
 }
 
 // summarize says what came out of a run. It is a pure function of its argument.
@@ -50,15 +60,18 @@ func summarize(r *raw) reports.Summary {
 		span = max(time.Duration(m.end-m.start).Seconds(), 1e-9)
 	}
 	s.AchievedPerS = float64(evidence.Sent) / span
-	if r.plan.closed() {
+	if r.plan.closed() && s.OfferedPerS > 0 {
 		// Nothing was offered but what the answers made room for; the plan knows the ceiling only.
 		s.OfferedPerS, s.ExpectedDeliveriesPerS = s.AchievedPerS, s.ExpectedDeliveriesPerS*s.AchievedPerS/s.OfferedPerS
 	}
-	delivered := r.latencies.count(metricPeerDeliver) + r.latencies.count(metricChannelDeliver)
+	delivered := r.books.delivered()
 	s.DeliveredPerS = float64(delivered) / span
 	s.Health = r.health(delivered)
 	evidence.add(s.Health, r.facts.Local)
 	s.Validity = Judge(evidence)
+	if len(r.parts) > 0 {
+		s.Validity, s.Health = worst(r.parts), together(r.parts, s.Health, delivered)
+	}
 	s.Thresholds = r.vigil.judge(&s, r.latencies.total, r.facts.Aborted)
 	return s
 }
@@ -69,6 +82,11 @@ func (r *raw) began() int64 {
 		return 0
 	}
 	return r.windows[0].start
+}
+
+// startedAt returns when the run began, by the clock of its machine.
+func (r *raw) startedAt() time.Time {
+	return time.UnixMilli(r.facts.ZeroMS).Add(time.Duration(r.began()))
 }
 
 func (r *raw) window(name string) *window {

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 
 // expected returns how long the run takes if nothing goes wrong and nothing has to drain.
 func (p *plan) expected() time.Duration {
+	if sessions := p.mine.last - p.mine.first; int(sessions) < len(p.uids) {
+		return time.Duration(p.timetable(0).close)
+	}
 	connect := float64(len(p.uids))/float64(p.Sessions.Rate) + float64(p.joinedBy)/float64(p.Sessions.JoinRate)
 	return time.Duration(connect*float64(time.Second)) + p.Phases.Warmup + p.Phases.Measure
 }
@@ -31,12 +35,18 @@ func (r *run) raw(interrupted bool) *raw {
 	return raw
 }
 
-func (r *run) manifest(interrupted bool) reports.Manifest {
-	text, err := r.plan.YAML()
+// text returns the workload as a run folder keeps it.
+func (p *plan) text() []byte {
+	text, err := p.YAML()
 	if err != nil {
 		// A checked workload always encodes; should it not, the run still stands.
-		text = []byte("# " + err.Error() + "\n")
+		return []byte("# " + err.Error() + "\n")
 	}
+	return text
+}
+
+func (r *run) manifest(interrupted bool) reports.Manifest {
+	text := r.plan.text()
 	sum := sha256.Sum256(text)
 	server := r.crew.server()
 	m := reports.Manifest{
@@ -46,6 +56,11 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 		ProtocolVersion: wire.Subprotocol, Environment: reports.CollectEnvironment(),
 		StartedAt: r.clock.wall(r.windows[0].start), EndedAt: time.Now(),
 		Command: r.options.Command, Notes: r.options.Notes, Interrupted: interrupted, Aborted: r.aborted.Load(),
+		RunID: fmt.Sprintf("%08x", r.ledger.run),
+	}
+	if s := r.options.Shard; s != nil {
+		m.Shard = s.manifest(r.plan)
+		m.Notes = append(slices.Clone(m.Notes), s.note(r.plan))
 	}
 	m.Pacer = pacerInfo(r.pacer, r.sender.grid)
 	if r.plan.closed() {

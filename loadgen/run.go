@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"runtime"
@@ -40,6 +41,9 @@ type Options struct {
 
 	// Dir is the run folder: new or empty. Empty writes none.
 	Dir string
+
+	// Shard makes the run one part of a run of several processes; nil plays the whole workload.
+	Shard *Shard
 
 	// ToolVersion, Command and Notes go into the manifest as they are; secrets in Command are blacked out.
 	ToolVersion, Command string
@@ -135,9 +139,21 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 			return nil, &WorkloadError{fmt.Errorf("workload %s: %w", p.Name, *unseen)}
 		}
 	}
+	if o.Shard != nil {
+		if err := p.checkShard(o.Shard); err != nil {
+			return nil, &WorkloadError{err}
+		}
+		p.take(o.Shard.Index, o.Shard.Count)
+	}
 	folder, err := openFolder(o.Dir)
 	if err != nil {
 		return nil, err
+	}
+	if o.Shard != nil {
+		if err := o.Shard.await(ctx); err != nil {
+			folder.discard()
+			return nil, err
+		}
 	}
 	r := newRun(p, o, folder)
 	r.scraper = scraper
@@ -171,6 +187,7 @@ type run struct {
 	halt    context.CancelFunc
 	aborted atomic.Pointer[reports.Abort]
 
+	times   timetable // when the phases begin; zero when each follows the other
 	phase   atomic.Pointer[window]
 	windows []*window
 
@@ -179,7 +196,13 @@ type run struct {
 
 func newRun(p *plan, o Options, folder *folder) *run {
 	r := &run{plan: p, options: o, folder: folder, clock: newClock()}
-	r.ledger = newLedger(p, rand.Uint32())
+	id := rand.Uint32()
+	if o.Shard != nil {
+		r.clock = newClockFor(o.Shard.StartAt)
+		id = o.Shard.runID(p.text())
+		r.times = p.timetable(r.clock.at(o.Shard.StartAt))
+	}
+	r.ledger = newLedger(p, id)
 	r.recorder = newRecorder(1+runtime.GOMAXPROCS(0), slices.Sorted(maps.Keys(p.planned()))...)
 	for i, inbox := range r.ledger.inboxes {
 		// Shard 0 is the sender's own.
@@ -187,7 +210,7 @@ func newRun(p *plan, o Options, folder *folder) *run {
 	}
 	r.crew = &crew{
 		plan: p, driver: o.Driver, clock: r.clock, token: o.Token,
-		inboxes: r.ledger.inboxes, sessions: make([]Session, len(p.uids)),
+		inboxes: r.ledger.inboxes, sessions: make([]Session, len(p.uids)), times: r.times,
 	}
 	r.pacer = o.pacer(r.clock)
 	r.sender = newSender(r.ledger, r.clock, r.pacer, r.crew.sessions, r.recorder.shards[0])
@@ -217,6 +240,9 @@ func (r *run) connect(ctx context.Context) error {
 	if err == nil {
 		err = r.crew.join(ctx)
 	}
+	if err == nil && ctx.Err() == nil {
+		err = r.times.late(r.clock.now())
+	}
 	if err == nil || ctx.Err() != nil {
 		return nil
 	}
@@ -235,10 +261,12 @@ func (r *run) play(ctx context.Context) {
 	defer cancel()
 	defer r.pacer.prepare()()
 	if r.plan.Phases.Warmup > 0 {
+		r.until(ctx, r.times.warmup)
 		r.enter(phaseWarmup)
 		r.round(false)
 		r.warmupLeft = !r.settle(ctx)
 	}
+	r.until(ctx, r.times.measure)
 	r.enter(phaseMeasure)
 	r.vigil.begin(r.phase.Load().start)
 	r.monitor.edge(markBegin)
@@ -246,14 +274,21 @@ func (r *run) play(ctx context.Context) {
 	r.enter(phaseDrain)
 	r.settle(ctx)
 	r.monitor.edge(markEnd)
+	r.until(ctx, r.times.close)
+}
+
+// until waits for a moment of the timetable, and returns early enough to be ready for it.
+func (r *run) until(ctx context.Context, at int64) {
+	wait(ctx, time.Duration(at-r.clock.now())-startLead)
 }
 
 // round plays the schedules of one phase and waits for the phase's end.
 func (r *run) round(main bool) {
 	span := r.plan.Phases.Warmup
-	start := r.clock.now() + int64(startLead)
+	start := max(r.clock.now()+int64(startLead), r.times.warmup)
 	if main {
 		span = r.plan.Phases.Measure
+		start = max(start, r.times.measure)
 		r.clock.setMainStart(start)
 	}
 	played := make(chan struct{})
@@ -320,7 +355,12 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	raw := r.raw(interrupted)
 	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw), Floor: r.options.Floor}
 	if err == nil {
-		err = r.folder.write(raw, r.ledger.faults.list, load)
+		var found []*anomalyLine
+		for _, a := range r.ledger.faults.list {
+			found = append(found, r.plan.spell(a))
+		}
+		health := textFile{HealthFile, func(w io.Writer) error { return writeVitals(w, raw.vitals) }}
+		err = r.folder.write(raw, found, load, health)
 	}
 	if err != nil {
 		return load, fmt.Errorf("run folder %s: %w", r.options.Dir, err)

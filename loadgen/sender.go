@@ -164,7 +164,7 @@ func (s *sender) queue(session int32, m *message, now int64) bool {
 	a := m.account
 	stream, seq := a.streamOf(m.n)
 	stamp := Stamp{
-		Run: s.ledger.run, Stream: uint32(a.firstStream + m.n%len(a.streams)), Seq: uint32(seq), Due: m.due,
+		Run: s.ledger.run, Shard: s.plan.shards[stream.sender], Stream: uint32(a.firstStream + m.n%len(a.streams)), Seq: uint32(seq), Due: m.due,
 	}
 	if a.measured(m.n) {
 		stamp.Phase = 1
@@ -175,6 +175,7 @@ func (s *sender) queue(session int32, m *message, now int64) bool {
 	// The answer may come before Queue returns, so the books are written first and corrected after a failure.
 	a.wrote[m.n].Store(now)
 	a.fate[m.n] = fateSent
+	a.owed.Add(int64(stream.steady))
 	a.sent.Add(1)
 	err := s.sessions[session].Queue(Outgoing{
 		Tag: uint64(a.first + m.n), Channel: group.channel >= 0, To: s.plan.destination(group),
@@ -184,6 +185,7 @@ func (s *sender) queue(session int32, m *message, now int64) bool {
 		return true
 	}
 	a.sent.Add(-1)
+	a.owed.Add(-int64(stream.steady))
 	a.fate[m.n] = fateFailed
 	var failure *Failure
 	if errors.As(err, &failure) && failure.Class == ClassQueueFull {

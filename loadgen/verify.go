@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/rtmkit/rtmkit/reports"
 )
@@ -102,6 +101,7 @@ type folderCheck struct {
 	dir, name string
 	manifest  reports.Manifest
 	raw       raw
+	derived   reports.Summary
 }
 
 func (c *folderCheck) differ(file, path string, stored, derived any) {
@@ -156,12 +156,21 @@ func (c *folderCheck) all() error {
 	return nil
 }
 
-// rawFiles are what the manifest of every run names.
-var rawFiles = []string{WorkloadFile, HistogramFile, SeriesFile, HealthFile, EventsFile, BooksFile, LedgerFile}
+// rawFiles are what the manifest of the run has to name.
+func (c *folderCheck) rawFiles() []string {
+	list := []string{WorkloadFile, HistogramFile, SeriesFile, EventsFile, BooksFile, LedgerFile}
+	if len(c.manifest.Parts) == 0 {
+		return append(list, HealthFile)
+	}
+	for i := range c.manifest.Parts {
+		list = append(list, partHealthFile(i))
+	}
+	return list
+}
 
 // files holds lengths and sums against the manifest.
 func (c *folderCheck) files() {
-	for _, name := range rawFiles {
+	for _, name := range c.rawFiles() {
 		if !slices.ContainsFunc(c.manifest.Files, func(f reports.File) bool { return f.Name == name }) {
 			c.differ(reports.RunManifestFile, "files", "no "+name, name)
 		}
@@ -217,9 +226,44 @@ func (c *folderCheck) workload() bool {
 		if reports.Redact(w.Name) != c.manifest.Name {
 			c.differ(reports.RunManifestFile, "name", c.manifest.Name, w.Name)
 		}
-		c.raw.plan, err = newPlan(w)
-		return err
+		if c.raw.plan, err = newPlan(w); err != nil {
+			return err
+		}
+		return c.shards(text)
 	})
+}
+
+// shards holds what the manifest says of shards against the workload, and makes the plan that of the shard or, for a
+// merged run, of all.
+func (c *folderCheck) shards(workload []byte) error {
+	c.raw.parts = c.manifest.Parts
+	for i := range c.manifest.Parts {
+		if s := &c.manifest.Parts[i].Shard; s.Index != i || s.Count != len(c.manifest.Parts) {
+			c.differ(reports.RunManifestFile, fmt.Sprintf("parts[%d].shard", i), fmt.Sprintf("%d of %d", s.Index, s.Count), fmt.Sprintf("%d of %d", i, len(c.manifest.Parts)))
+		} else if err := c.shard(s, fmt.Sprintf("parts[%d].shard", i), workload); err != nil {
+			return err
+		}
+	}
+	c.raw.plan.take(0, 1)
+	if c.manifest.Shard == nil {
+		return nil
+	}
+	return c.shard(c.manifest.Shard, "shard", workload)
+}
+
+func (c *folderCheck) shard(m *reports.Shard, path string, workload []byte) error {
+	s := &Shard{m.Index, m.Count, m.StartAt}
+	if err := c.raw.plan.checkShard(s); err != nil {
+		return err
+	}
+	c.raw.plan.take(s.Index, s.Count)
+	if want := s.manifest(c.raw.plan); *want != *m {
+		c.differ(reports.RunManifestFile, path, fmt.Sprintf("%+v", *m), fmt.Sprintf("%+v", *want))
+	}
+	if id := fmt.Sprintf("%08x", s.runID(workload)); id != c.manifest.RunID {
+		c.differ(reports.RunManifestFile, "run_id", c.manifest.RunID, id)
+	}
+	return nil
 }
 
 // tables reads the raw files.
@@ -229,15 +273,13 @@ func (c *folderCheck) tables() bool {
 	var histograms []histogramEvent
 	read := c.read(EventsFile, func(in io.Reader) (err error) { histograms, err = readEvents(in, r); return err })
 	read = c.read(SeriesFile, func(in io.Reader) (err error) { r.series, err = readSeries(in); return err }) && read
-	read = c.read(HealthFile, func(in io.Reader) (err error) { r.vitals, err = readVitals(in); return err }) && read
-	read = c.read(BooksFile, func(in io.Reader) (err error) { r.books, err = readBooks(in, r.plan); return err }) && read
-	r.vigil = newVigil(&r.plan.Workload)
-	r.latencies.vigil = r.vigil
-	if w := r.window(phaseMeasure); w != nil {
-		r.vigil.begin(w.start)
+	if len(r.parts) == 0 {
+		read = c.read(HealthFile, func(in io.Reader) (err error) { r.vitals, err = readVitals(in); return err }) && read
 	}
+	read = c.read(BooksFile, func(in io.Reader) (err error) { r.books, err = readBooks(in, r.plan); return err }) && read
+	r.watch()
 	read = c.read(HistogramFile, func(in io.Reader) error { return c.histograms(in, histograms) }) && read
-	if began := time.UnixMilli(r.facts.ZeroMS).Add(time.Duration(r.began())); !began.Equal(c.manifest.StartedAt) {
+	if began := r.startedAt(); !began.Equal(c.manifest.StartedAt) {
 		c.differ(reports.RunManifestFile, "started_at", c.manifest.StartedAt.UTC(), began.UTC())
 	}
 	if r.facts.Interrupted != c.manifest.Interrupted {
@@ -298,10 +340,10 @@ func (c *folderCheck) histograms(in io.Reader, counted []histogramEvent) error {
 
 // derive makes everything that follows from the raw files, and compares.
 func (c *folderCheck) derive() {
-	summary := summarize(&c.raw)
-	c.summary(summary)
-	c.sums(summary.Ledger)
-	c.read(LedgerFile, func(in io.Reader) error { return c.ledger(in, summary.Ledger) })
+	c.derived = summarize(&c.raw)
+	c.summary(c.derived)
+	c.sums(c.derived.Ledger)
+	c.read(LedgerFile, func(in io.Reader) error { return c.ledger(in, c.derived.Ledger) })
 	for m := range metrics {
 		name := m.String() + hgrm
 		listed := slices.ContainsFunc(c.manifest.Files, func(f reports.File) bool { return f.Name == name })

@@ -95,21 +95,28 @@ func shown(v any) string {
 // maxLedgerBytes bounds what a ledger file may hold: its rows and the anomalies it lists are some hundred bytes each.
 const maxLedgerBytes = 64 << 20
 
-// ledger holds the ledger for people against the rows, and counts its anomalies.
-func (c *folderCheck) ledger(in io.Reader, rows []reports.LedgerRow) error {
+// readLedger calls take for each line of a ledger file.
+func readLedger(in io.Reader, take func(number int, line ledgerLine)) error {
 	bounded := &io.LimitedReader{R: in, N: maxLedgerBytes}
 	decoder := json.NewDecoder(bounded)
 	decoder.DisallowUnknownFields()
-	listed, row := map[anomalyKind]int64{}, 0
 	for number := 1; ; number++ {
 		var line ledgerLine
 		err := decoder.Decode(&line)
 		if errors.Is(err, io.EOF) && bounded.N > 0 {
-			break
+			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("line %d: %w", number, err)
 		}
+		take(number, line)
+	}
+}
+
+// ledger holds the ledger for people against the rows, and counts its anomalies.
+func (c *folderCheck) ledger(in io.Reader, rows []reports.LedgerRow) error {
+	listed, row := map[anomalyKind]int64{}, 0
+	err := readLedger(in, func(number int, line ledgerLine) {
 		switch {
 		case line.Anomaly != nil:
 			listed[line.Anomaly.Kind]++
@@ -121,6 +128,9 @@ func (c *folderCheck) ledger(in io.Reader, rows []reports.LedgerRow) error {
 			}
 			row++
 		}
+	})
+	if err != nil {
+		return err
 	}
 	if row != len(rows) {
 		c.differ(LedgerFile, "rows", row, len(rows))

@@ -63,6 +63,14 @@ type Manifest struct {
 	Interrupted bool `json:"interrupted,omitempty"`
 	// Aborted says which threshold cut the run short, or is nil.
 	Aborted *Abort `json:"aborted,omitempty"`
+	// RunID is the number, in hex, that every message of the run carried, the
+	// same in all shards of a run.
+	RunID string `json:"run_id,omitempty"`
+	// Shard says which part of a run this is; nil for a whole one.
+	Shard *Shard `json:"shard,omitempty"`
+	// Parts are the shards that the run was merged from, in their order; none
+	// for a run of one process.
+	Parts []ShardPart `json:"parts,omitempty"`
 	// Files are the raw files of the run folder.
 	Files []File `json:"files,omitempty"`
 }

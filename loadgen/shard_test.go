@@ -1,0 +1,282 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rtmkit/rtmkit/reports"
+)
+
+// wireNote is what a server saw of one message: everything that must not depend on how many processes play the run. Due
+// is counted from the first message of its phase.
+type wireNote struct {
+	phase       uint8
+	stream, seq uint32
+	due         int64
+	from, to    string
+}
+
+// notes makes the rig write down every message.
+func (s *rig) notes(t *testing.T) *[]wireNote {
+	list := new([]wireNote)
+	s.tamper = func(_ int, r *routed) {
+		var stamp Stamp
+		if !new(stamper).open(&stamp, r.body, Text) {
+			t.Error("a message without a stamp")
+		}
+		*list = append(*list, wireNote{stamp.Phase, stamp.Stream, stamp.Seq, stamp.Due, r.from, r.via})
+	}
+	return list
+}
+
+// fromZero makes due times relative to their phase, and sorts.
+func fromZero(list []wireNote) []wireNote {
+	first := map[uint8]int64{0: 1 << 62, 1: 1 << 62}
+	for _, n := range list {
+		first[n.phase] = min(first[n.phase], n.due)
+	}
+	for i := range list {
+		list[i].due -= first[list[i].phase]
+	}
+	slices.SortFunc(list, func(a, b wireNote) int {
+		return slices.Compare([]int64{int64(a.stream), int64(a.seq)}, []int64{int64(b.stream), int64(b.seq)})
+	})
+	return list
+}
+
+// playShards plays the workload in n parts at once against one rig, and returns their folders.
+func playShards(t *testing.T, s *rig, w Workload, n int) (dirs []string) {
+	t.Helper()
+	parent, start := t.TempDir(), time.Now().Add(1500*time.Millisecond)
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		dirs = append(dirs, filepath.Join(parent, string(rune('a'+i))))
+		all.Go(func() {
+			_, errs[i] = s.run(t.Context(), w, Options{Dir: dirs[i], Shard: &Shard{i, n, start}})
+		})
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	return dirs
+}
+
+// crossing is a workload of both kinds of messages whose channels lie across every border.
+func crossing() Workload {
+	w := Fanout(400, 2*time.Second, 3, 40)
+	w.Sessions.Count = 100
+	w.Traffic = append(w.Traffic, Traffic{ID: "peer", Op: OpPeer, Rate: 500, Arrival: Poisson})
+	w.Phases.Warmup, w.Phases.Drain = 500*time.Millisecond, time.Second
+	return w
+}
+
+func TestShardsTogetherPlayTheScheduleOfOneProcess(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := crossing()
+		single, many := newRig(), newRig()
+		want, got := single.notes(t), many.notes(t)
+		whole := single.play(t, t.Context(), w, Options{})
+		dirs := playShards(t, many, w, 3)
+		if a, b := fromZero(*want), fromZero(*got); len(a) < 2000 || !slices.Equal(a, b) {
+			t.Errorf("%d messages in one process, %d in three, not the same", len(a), len(b))
+		}
+
+		out := filepath.Join(t.TempDir(), "merged")
+		merged, err := Merge(dirs, out, MergeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := verified(out); err != nil {
+			t.Errorf("the merged folder: %v", err)
+		}
+		balanced(t, merged)
+		if !reflect.DeepEqual(merged.Summary.Ledger, whole.Summary.Ledger) {
+			t.Errorf("merged ledger\n%+v\nof one process\n%+v", merged.Summary.Ledger, whole.Summary.Ledger)
+		}
+		m, o := merged.Summary, whole.Summary
+		if m.OfferedPerS != o.OfferedPerS || m.AchievedPerS != o.AchievedPerS || m.DeliveredPerS != o.DeliveredPerS || m.ExpectedDeliveriesPerS != o.ExpectedDeliveriesPerS {
+			t.Errorf("merged rates %v %v %v %v, of one process %v %v %v %v", m.OfferedPerS, m.AchievedPerS, m.DeliveredPerS, m.ExpectedDeliveriesPerS,
+				o.OfferedPerS, o.AchievedPerS, o.DeliveredPerS, o.ExpectedDeliveriesPerS)
+		}
+		for _, name := range []string{"peer.ack", "channel.ack", "login", "join", "lag"} {
+			if a, b := metricOf(t, merged, name).Count, metricOf(t, whole, name).Count; a != b {
+				t.Errorf("%s: %d samples merged, %d of one process", name, a, b)
+			}
+		}
+		// No pod lies across a border, so that all peers are in one process; of the channel some deliveries cross.
+		if a, b := metricOf(t, merged, "peer.deliver").Count, metricOf(t, whole, "peer.deliver").Count; a != b {
+			t.Errorf("peer.deliver: %d samples merged, %d of one process", a, b)
+		}
+		if a, b := metricOf(t, merged, "channel.deliver").Count, metricOf(t, whole, "channel.deliver").Count; a == 0 || a >= b {
+			t.Errorf("channel.deliver: %d samples merged, %d of one process; those that cross have no latency", a, b)
+		}
+		if len(merged.Manifest.Parts) != 3 || merged.Manifest.Parts[1].Shard.FirstSession != 32 || merged.Manifest.Shard != nil {
+			t.Errorf("parts %+v", merged.Manifest.Parts)
+		}
+	})
+}
+
+func TestMergeJudgesDeliveriesBetweenShards(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newRig()
+		// The first sessions and the last ones are in different shards.
+		s.tamper = func(n int, r *routed) {
+			last := slices.Index(r.to, "load-00039")
+			if r.from != "load-00000" || last < 0 {
+				return
+			}
+			switch n / 120 % 2 { // streams take turns
+			case 0:
+				r.to = slices.Delete(r.to, last, last+1)
+			case 1:
+				r.to = append(r.to, "load-00039")
+			}
+		}
+		w := crossing()
+		w.Traffic = w.Traffic[:1]
+		w.Sessions.Count = 60 // halves smaller than a channel, so that the border is at 30
+		dirs := playShards(t, s, w, 2)
+		var parts reports.LedgerRow
+		for _, dir := range dirs {
+			load, err := reports.ReadLoad(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			balanced(t, load)
+			parts.Lost += load.Summary.Ledger[0].Lost
+			parts.Duplicated += load.Summary.Ledger[0].Duplicated
+			if !strings.Contains(strings.Join(load.Manifest.Notes, " "), "of 0 to 1 of a run") {
+				t.Errorf("notes %q", load.Manifest.Notes)
+			}
+		}
+		merged, err := Merge(dirs, filepath.Join(t.TempDir(), "merged"), MergeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		balanced(t, merged)
+		row := merged.Summary.Ledger[0]
+		if parts.Lost != 0 || row.Lost == 0 || row.Duplicated == 0 || row.Duplicated != parts.Duplicated || OutcomeOf(merged, nil) != AccountingBreach {
+			t.Errorf("of parts %+v, merged %+v", parts, row)
+		}
+	})
+}
+
+func TestMergeRefusesWhatIsNotAllOfOneRun(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := crossing()
+		w.Phases.Measure = 200 * time.Millisecond
+		dirs := playShards(t, newRig(), w, 2)
+		whole := filepath.Join(t.TempDir(), "whole")
+		newRig().play(t, t.Context(), w, Options{Dir: whole})
+		w.Seed = 7
+		others := playShards(t, newRig(), w, 2)
+		spoilt := filepath.Join(t.TempDir(), "spoilt")
+		if err := os.CopyFS(spoilt, os.DirFS(dirs[1])); err != nil {
+			t.Fatal(err)
+		}
+		rewrite(t, spoilt, SeriesFile, once(`(?m)^0,\d+`, `0,3`))
+		for words, list := range map[string][]string{
+			"shard 1 of 2 is missing":            dirs[:1],
+			"shard 0 of 2 is missing":            dirs[1:],
+			"are both shard 0":                   {dirs[0], dirs[1], dirs[0]},
+			"a run of its own":                   {whole},
+			"its workload_sha256 is":             {dirs[0], others[1]},
+			"does not follow from its raw files": {dirs[0], spoilt},
+			"holds no load run":                  {t.TempDir()},
+			"nothing to merge":                   nil,
+		} {
+			out := filepath.Join(t.TempDir(), "out")
+			_, err := Merge(list, out, MergeOptions{})
+			if refused := new(MergeError); !errors.As(err, &refused) || !strings.Contains(err.Error(), words) {
+				t.Errorf("want %q, got %v", words, err)
+			}
+			if _, err := os.Stat(out); err == nil {
+				t.Errorf("%s: something was written", words)
+			}
+		}
+	})
+}
+
+func TestPeersAreNeighboursAndNobodyIsAlone(t *testing.T) {
+	for count := 2; count < 200; count++ {
+		p, err := newPlan(Peer(100, time.Second, count))
+		if err != nil {
+			t.Fatal(err)
+		}
+		partners := map[int32]bool{}
+		for _, s := range p.traffic[0].streams {
+			receiver := p.groups[s.group].receivers[0]
+			if receiver == s.sender || partners[receiver] || max(receiver-s.sender, s.sender-receiver) > podSize {
+				t.Fatalf("%d sessions: %d sends to %d", count, s.sender, receiver)
+			}
+			partners[receiver] = true
+		}
+		for shards := 1; shards <= count; shards++ {
+			last := int32(0)
+			for i := range shards {
+				b := p.blockOf(i, shards)
+				if b.first != last || b.last <= b.first {
+					t.Fatalf("%d sessions: shard %d/%d is %+v after %d", count, i, shards, b, last)
+				}
+				last = b.last
+			}
+			if last != int32(count) {
+				t.Fatalf("%d sessions in %d shards end at %d", count, shards, last)
+			}
+		}
+	}
+}
+
+func TestAShardThatComesTooLateIsRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var refused *WorkloadError
+		_, err := newRig().run(t.Context(), small(100), Options{Shard: &Shard{0, 2, time.Now().Add(-time.Second)}})
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "was to start 1s ago") {
+			t.Errorf("a start in the past: %v", err)
+		}
+		slow := newRig()
+		slow.connect = func(string) error { time.Sleep(20 * time.Second); return nil }
+		_, err = slow.run(t.Context(), small(100), Options{Shard: &Shard{0, 2, time.Now().Add(time.Second)}})
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), "lower sessions.rate") {
+			t.Errorf("logins that take too long: %v", err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err = newRig().run(ctx, small(100), Options{Shard: &Shard{0, 2, time.Now().Add(time.Minute)}})
+		if OutcomeOf(nil, err) != Interrupted {
+			t.Errorf("interrupted while it waited: %v", err)
+		}
+	})
+}
+
+func TestShardsAndStartsAreReadStrictly(t *testing.T) {
+	for _, text := range []string{"", "1", "a/2", "2/2", "-1/2", "0/0", "1/257", "0/2/3"} {
+		if i, n, err := ParseShard(text); err == nil {
+			t.Errorf("%q is shard %d of %d", text, i, n)
+		}
+	}
+	if i, n, err := ParseShard("3/4"); i != 3 || n != 4 || err != nil {
+		t.Errorf("3/4 is shard %d of %d, %v", i, n, err)
+	}
+	now := time.Date(2030, 1, 31, 12, 0, 0, 0, time.UTC)
+	for _, text := range []string{"", "soon", "30s", "+", "+-3s", "2030-01-31T11:59:59Z"} {
+		if at, err := ParseStart(text, now); err == nil {
+			t.Errorf("%q is %v", text, at)
+		}
+	}
+	for text, want := range map[string]time.Time{"+30s": now.Add(30 * time.Second), "2030-01-31T13:00:30+01:00": now.Add(30 * time.Second)} {
+		if at, err := ParseStart(text, now); err != nil || !at.Equal(want) {
+			t.Errorf("%q is %v, %v", text, at, err)
+		}
+	}
+}
