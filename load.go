@@ -20,6 +20,7 @@ type loadCommand struct {
 	AB        loadABCommand        `cmd:"" name:"ab" help:"Compare two builds of a server by interleaved runs."`
 	Calibrate loadCalibrateCommand `cmd:"" help:"Measure the floor of this host: a workload against a server that does next to nothing."`
 	Lint      loadLintCommand      `cmd:"" help:"Check workload files without running them."`
+	Merge     loadMergeCommand     `cmd:"" help:"Put the run folders of all shards of a run together."`
 	Null      loadNullCommand      `cmd:"" hidden:"" help:"Be that server."`
 	Run       loadRunCommand       `cmd:"" help:"Run a workload: a ready one by name, or a YAML file."`
 	Schema    loadSchemaCommand    `cmd:"" help:"Print the JSON Schema of workload files, for editors."`
@@ -47,6 +48,7 @@ type loadRunCommand struct {
 	AppID         string `default:"${app_id}" placeholder:"ID" help:"App to log in to."`
 	TokenCommand  string `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	tlsFlags
+	shardFlags
 
 	Floor string `type:"existingfile" placeholder:"FILE" help:"Floor of this host that load calibrate wrote; without it the one in the user's cache is taken, if there is one."`
 	Out   string `placeholder:"DIR" help:"Run folder, new or empty: manifest, histograms, ledger, report."`
@@ -196,6 +198,9 @@ func (c *loadRunCommand) options(a *app) (loadOptions, error) {
 		if err := loadgen.CheckURL(c.Server); err != nil {
 			return options, fail(exitUsage, "--server: %w", err)
 		}
+	}
+	if options.Shard, err = c.shard(c.Server, time.Now()); err != nil {
+		return options, err
 	}
 	if c.TokenCommand != "" {
 		source := tokenCommandFor(c.TokenCommand, c.AppID)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log"
 	"net"
@@ -13,6 +14,8 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rtmkit/rtmkit/loadgen"
 )
 
 // TestMain makes the test binary stand in for rtmkit, so that the scripts run the
@@ -77,6 +80,24 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !slices.Contains(strings.Split(args[0], ","), code) {
 		ts.Fatalf("exit code %s, want %s (%v)", code, args[0], err)
+	}
+	if out := slices.Index(args, "--out"); out > 0 && out+1 < len(args) && code != "2" {
+		verifies(ts, ts.MkAbs(args[out+1]))
+	}
+}
+
+// verifies fails the script unless every number of the load runs in a folder, if it
+// holds any, follows from their raw files.
+func verifies(ts *testscript.TestScript, dir string) {
+	found, err := loadgen.Verify(dir)
+	if errors.Is(err, loadgen.ErrNoRun) {
+		return
+	}
+	if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	for _, d := range found.Differences {
+		ts.Fatalf("%s: %v", dir, d)
 	}
 }
 
