@@ -58,6 +58,9 @@ var ErrNoRun = errors.New("the folder holds no load run")
 // Verify proves that a run was not changed by accident or by half. It cannot prove who made it.
 func Verify(dir string) (*Verification, error) {
 	v := new(Verification)
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		return nil, fmt.Errorf("verify %s: %w: it is a file", dir, ErrNoRun)
+	}
 	if _, err := os.Stat(filepath.Join(dir, reports.RunManifestFile)); err == nil {
 		return v, v.run(dir, ".")
 	} else if !errors.Is(err, fs.ErrNotExist) {

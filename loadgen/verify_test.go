@@ -224,6 +224,13 @@ func TestAFolderThatHoldsNoRunIsRefused(t *testing.T) {
 	if _, err := Verify(filepath.Join(t.TempDir(), "none")); !errors.Is(err, ErrNoRun) {
 		t.Errorf("no folder: %v", err)
 	}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Verify(file); !errors.Is(err, ErrNoRun) {
+		t.Errorf("a file: %v", err)
+	}
 	dir := storedRun(t)
 	rewriteManifest(t, dir, func(m *reports.Manifest) { m.Schema = "rtmkit-run/v9" })
 	if _, err := Verify(dir); err == nil || !strings.Contains(err.Error(), `schema is "rtmkit-run/v9"`) {
