@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// nearCeiling is the share of its ceiling from which on a closed loop was paced by it rather than by the answers.
+const nearCeiling = 0.95
+
 // closed reports whether the workload is a closed loop. Check sees to it that then all its entries are.
 func (w Workload) closed() bool {
 	return len(w.Traffic) > 0 && w.Traffic[0].Executor == Closed
@@ -38,8 +41,20 @@ func ceiling(rate Rate, span time.Duration, streams int) constant {
 	return c
 }
 
-// notes are the sentences that a reader of the run's numbers must know.
-func (p *plan) notes() (notes []string) {
+// title is the workload's name in results. It says of a closed loop that it is one, so that nobody sets its latencies
+// beside those of an open loop by mistake.
+func (w Workload) title() string {
+	if w.closed() {
+		return w.Name + ", closed loop"
+	}
+	return w.Name
+}
+
+// notes are the sentences that a reader of the run's numbers must know; achieved is how many messages a second it sent.
+func (p *plan) notes(achieved float64) (notes []string) {
+	if ceiling, _ := p.offered(); p.closed() && achieved > nearCeiling*ceiling {
+		notes = append(notes, fmt.Sprintf("The ceiling of %s held the closed loop back; raise rate to see how fast the server itself lets it go.", Rate(ceiling)))
+	}
 	for _, t := range p.traffic {
 		if t.Executor == Closed {
 			notes = append(notes, fmt.Sprintf("Closed loop: each stream of %s had at most %d messages without an answer, so that a slow server was sent less. "+

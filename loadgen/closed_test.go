@@ -50,7 +50,8 @@ func TestClosedLoopIsPacedByTheAnswers(t *testing.T) {
 		if load.Summary.Validity.Verdict != reports.Valid || load.Summary.OfferedPerS != load.Summary.AchievedPerS {
 			t.Errorf("the run is %+v and was offered %v of %v", load.Summary.Validity, load.Summary.OfferedPerS, load.Summary.AchievedPerS)
 		}
-		if notes := strings.Join(load.Manifest.Notes, "\n"); !strings.Contains(notes, "cannot be compared with those of an open loop") || load.Manifest.Pacer.Kind != "closed loop" {
+		if notes := strings.Join(load.Manifest.Notes, "\n"); !strings.Contains(notes, "cannot be compared with those of an open loop") || load.Manifest.Pacer.Kind != "closed loop" ||
+			load.Manifest.Name != "peer, closed loop" || strings.Contains(notes, "ceiling") {
 			t.Errorf("paced by %q, with the notes %q", load.Manifest.Pacer.Kind, notes)
 		}
 	})
@@ -63,6 +64,9 @@ func TestClosedLoopStaysUnderItsCeiling(t *testing.T) {
 		w.Phases.Warmup = time.Second / 2
 		load := newRig().play(t, context.Background(), w, Options{})
 		balanced(t, load)
+		if notes := strings.Join(load.Manifest.Notes, "\n"); !strings.Contains(notes, "The ceiling of 200/s held the closed loop back") {
+			t.Errorf("the notes do not tell of the ceiling: %s", notes)
+		}
 		for _, p := range load.Summary.Phases {
 			if want := map[string]int64{phaseWarmup: 100, phaseMeasure: 200}[p.Name]; p.Scheduled != want {
 				t.Errorf("%d messages of %s, want %d", p.Scheduled, p.Name, want)

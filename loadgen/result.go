@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/rtmkit/rtmkit/reports"
@@ -50,7 +49,7 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 	sum := sha256.Sum256(text)
 	server := r.crew.server()
 	m := reports.Manifest{
-		Schema: reports.LoadSchema, Name: r.plan.Name, ToolVersion: r.options.ToolVersion,
+		Schema: reports.LoadSchema, Name: r.plan.title(), ToolVersion: r.options.ToolVersion,
 		Workload: string(text), WorkloadSHA256: hex.EncodeToString(sum[:]), Seed: r.plan.Seed,
 		Target: r.options.URL, Server: reports.Identity{Name: server.Name, Version: server.Version},
 		ProtocolVersion: wire.Subprotocol, Environment: reports.CollectEnvironment(),
@@ -66,7 +65,6 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 	if r.plan.closed() {
 		m.Pacer = reports.Pacer{Kind: "closed loop", Clock: m.Pacer.Clock}
 	}
-	m.Notes = append(slices.Clip(m.Notes), r.plan.notes()...)
 	return m
 }
 

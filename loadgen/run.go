@@ -354,6 +354,7 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	}
 	raw := r.raw(interrupted)
 	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw), Floor: r.options.Floor}
+	load.Manifest.Notes = append(slices.Clip(load.Manifest.Notes), r.plan.notes(load.Summary.AchievedPerS)...)
 	if err == nil {
 		var found []*anomalyLine
 		for _, a := range r.ledger.faults.list {

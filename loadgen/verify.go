@@ -226,8 +226,8 @@ func (c *folderCheck) workload() bool {
 		if w.Seed != c.manifest.Seed {
 			c.differ(reports.RunManifestFile, "seed", c.manifest.Seed, w.Seed)
 		}
-		if reports.Redact(w.Name) != c.manifest.Name {
-			c.differ(reports.RunManifestFile, "name", c.manifest.Name, w.Name)
+		if reports.Redact(w.title()) != c.manifest.Name {
+			c.differ(reports.RunManifestFile, "name", c.manifest.Name, w.title())
 		}
 		if c.raw.plan, err = newPlan(w); err != nil {
 			return err
