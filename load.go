@@ -158,8 +158,11 @@ func (c *loadRunCommand) shelved(s loadgen.Shelved, given map[string]bool) (load
 	if !given["--rate"] && !given["--duration"] {
 		return w, nil
 	}
-	if err := w.Scalable(); err != nil {
-		return w, fail(exitUsage, "--rate and --duration do not apply here: %w; change a copy of what load show %s prints", err, s.Name)
+	if len(w.Traffic) > 1 {
+		return w, fail(exitUsage, "--rate and --duration do not say what is to become of the %d traffic entries of %s; change a copy of what load show %s prints", len(w.Traffic), s.Name, s.Name)
+	}
+	if err := w.CheckScalable(); err != nil {
+		return w, fail(exitUsage, "--rate and --duration: %w", err)
 	}
 	w.Traffic[0].Rate, w.Phases.Measure = or(c.Rate, w.Traffic[0].Rate), or(c.Duration, w.Phases.Measure)
 	if err := w.Check(); err != nil {

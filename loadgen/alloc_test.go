@@ -55,8 +55,10 @@ func hotRun(t testing.TB, w Workload) *run {
 }
 
 func TestSendingAMessageAllocatesNothing(t *testing.T) {
+	staged := Peer(100_000, 0, 8)
+	staged.Traffic[0].Stages = []Stage{{To: rate(110_000), Over: time.Second}}
 	for name, w := range map[string]Workload{
-		"peer": Peer(100_000, time.Second, 8), "channel": Fanout(100_000, time.Second, 2, 8),
+		"peer": Peer(100_000, time.Second, 8), "channel": Fanout(100_000, time.Second, 2, 8), "staged": staged,
 	} {
 		r := hotRun(t, w)
 		round := r.plan.newRound(true, 0)

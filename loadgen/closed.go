@@ -26,6 +26,8 @@ func (w Workload) checkClosed(path string, t Traffic) *problem {
 	switch {
 	case t.Outstanding < 1 || t.Outstanding > maxMessages:
 		return bad(path+".outstanding", "%d; a closed loop needs the number of messages that each stream may have without an answer, 1 or more", t.Outstanding)
+	case places > maxMessages:
+		return bad(path+".outstanding", "%d messages of each of %d streams are more than the ledger holds (%d); lower it", t.Outstanding, w.streamsOf(t), maxMessages)
 	case places > w.Limits.MaxInFlight:
 		return bad(path+".outstanding", "%d messages of each of %d streams are %d without an answer, more than the %d of limits.max_in_flight; lower it, or raise that limit",
 			t.Outstanding, w.streamsOf(t), places, w.Limits.MaxInFlight)

@@ -179,6 +179,7 @@ func TestImpossibleClosedLoopIsNamed(t *testing.T) {
 		"mixed otherwise": {func(w *Workload) { w.Traffic = append([]Traffic{open}, w.Traffic...) }, "traffic[1].executor: it is closed, and traffic[0] is open; "},
 		"no places":       {func(w *Workload) { w.Traffic[0].Outstanding = 0 }, "traffic[0].outstanding: 0; a closed loop needs "},
 		"too many places": {func(w *Workload) { w.Limits.MaxInFlight = 11 }, "traffic[0].outstanding: 3 messages of each of 4 streams are 12 without an answer, more than the 11 of limits.max_in_flight; "},
+		"far too many":    {func(w *Workload) { w.Limits.MaxInFlight, w.Traffic[0].Outstanding = 1<<40, maxMessages }, "traffic[0].outstanding: 20000000 messages of each of 4 streams are more than the ledger holds"},
 		"arrival":         {func(w *Workload) { w.Traffic[0].Arrival = Poisson }, "traffic[0].arrival: it goes with executor: open only"},
 	} {
 		w := closedPeers(4, 3)

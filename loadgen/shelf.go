@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"embed"
-	"fmt"
 	"io/fs"
 	"path"
 	"strings"
@@ -54,18 +53,4 @@ func FromShelf(name string) (Shelved, bool) {
 // Workload reads the shelved file.
 func (s Shelved) Workload() (Workload, error) {
 	return ParseWorkload(s.Name+".yaml", s.Text)
-}
-
-// Scalable returns nil when one rate and one length say all there is to say about the workload's load, so that both may
-// be changed in Traffic[0].Rate and Phases.Measure; else it returns the reason.
-func (w Workload) Scalable() error {
-	switch {
-	case len(w.Traffic) != 1:
-		return fmt.Errorf("workload %s has %d traffic entries with a rate each", w.Name, len(w.Traffic))
-	case w.Traffic[0].Executor != Open:
-		return fmt.Errorf("the executor of workload %s is %s", w.Name, w.Traffic[0].Executor)
-	case len(w.Traffic[0].Stages) > 0:
-		return fmt.Errorf("the stages of workload %s say what its rate is and for how long", w.Name)
-	}
-	return nil
 }

@@ -53,18 +53,3 @@ func TestReadyPeerAndFanoutAreThoseOfTheCommandLine(t *testing.T) {
 		}
 	}
 }
-
-func TestOnlyOneOpenEntryWithoutStagesCanBeScaled(t *testing.T) {
-	if err := Peer(10, time.Second, 2).Scalable(); err != nil {
-		t.Error(err)
-	}
-	two := Peer(10, time.Second, 2)
-	two.Traffic = append(two.Traffic, two.Traffic[0])
-	staged := Peer(10, time.Second, 2)
-	staged.Traffic[0].Stages = []Stage{{Hold: time.Second}}
-	for name, w := range map[string]Workload{"two entries": two, "stages": staged, "closed": closedPeers(2, 1)} {
-		if w.Scalable() == nil {
-			t.Errorf("%s: one number is taken for all", name)
-		}
-	}
-}

@@ -215,7 +215,7 @@ func median(values []float64) float64 {
 }
 
 // CheckScalable returns nil when the workload's rates can be scaled, and else one sentence that names the entry in the way:
-// a trial at one rate needs entries of the executor open without stages.
+// what has one rate is open and without stages.
 func (w Workload) CheckScalable() error {
 	w.fill()
 	for i, t := range w.Traffic {
@@ -224,7 +224,7 @@ func (w Workload) CheckScalable() error {
 		case t.Executor != Open:
 			return fmt.Errorf("workload %s: %w", w.Name, *bad(path+".executor", "%s has no rate that can be raised; use open", t.Executor))
 		case len(t.Stages) > 0:
-			return fmt.Errorf("workload %s: %w", w.Name, *bad(path+".stages", "a trial has one rate from its beginning to its end; leave the stages out"))
+			return fmt.Errorf("workload %s: %w", w.Name, *bad(path+".stages", "they say what the rate is and for how long; leave them out to give one rate and one length"))
 		}
 	}
 	return nil
