@@ -52,6 +52,9 @@ func readTrace(path string) (*trace, error) {
 
 // plainly strips an error of the path, which its sentence names already.
 func plainly(err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return errors.New("there is no such file")
+	}
 	var wrapped *os.PathError
 	if errors.As(err, &wrapped) {
 		return wrapped.Err

@@ -94,7 +94,7 @@ func TestImpossibleTraceIsNamedInOneSentenceWithItsLine(t *testing.T) {
 		"not a number":    {"", "", "NaN\n", `:6: traffic[0].trace: times.txt: line 1: "NaN" is no time in seconds`},
 		"descending":      {"", "", "1\n2\n1.5\n", `:6: traffic[0].trace: times.txt: line 3: 1.5 is earlier than the time before it; sort the file`},
 		"empty":           {"", "", "# nothing\n", `:6: traffic[0].trace: times.txt: it holds no time`},
-		"missing":         {"times.txt", "tmies.txt", "1\n", `:6: traffic[0].trace: tmies.txt: no such file or directory`},
+		"missing":         {"times.txt", "tmies.txt", "1\n", `:6: traffic[0].trace: tmies.txt: there is no such file`},
 		"folder":          {"times.txt", ".", "1\n", `:6: traffic[0].trace: .: it is no plain file`},
 		"phase too short": {"warmup: 1s", "measure: 1s", "1\n", `:7: phases.measure: 1s, but the trace of traffic[0] goes on until 1s; use 2s or more`},
 		"nothing":         {"    trace: times.txt\nphases: {", "phases: {measure: 2s, ", "1\n", `:3: traffic[0].trace: a replay needs the file with its due times`},
