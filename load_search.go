@@ -21,6 +21,10 @@ type loadSearchCommand struct {
 	To        loadgen.Rate  `placeholder:"N/s" help:"Highest rate (default: 200000/s, or what a run can hold)."`
 	Trial     time.Duration `default:"5s" placeholder:"DURATION" help:"Length of the first trials."`
 	Final     time.Duration `default:"15s" placeholder:"DURATION" help:"Length of the last trials, which confirm the answer."`
+	Clients   *int          `placeholder:"N" help:"Logged-in clients, for peer and channel."`
+	Channels  *int          `placeholder:"N" help:"Number of channels, for channel."`
+	Members   *int          `placeholder:"N" help:"Members of each channel, for channel."`
+	Size      *int          `placeholder:"BYTES" help:"Payload size, for peer and channel."`
 	Width     float64       `default:"0.03" placeholder:"SHARE" help:"How narrow the interval has to become, as a share of the rate."`
 	MaxTrials int           `default:"40" placeholder:"N" help:"Give up after this many trials."`
 	Pause     time.Duration `default:"2s" placeholder:"DURATION" help:"Rest between trials for a server that is not started anew."`
@@ -44,21 +48,21 @@ func (c *loadSearchCommand) Run(a *app) error {
 	if err := c.check(&w); err != nil {
 		return err
 	}
-	base, err := c.connection().options(a)
+	base, err := c.options(a)
 	if err != nil {
 		return err
 	}
-	if err := c.connection().freshOut(); err != nil {
+	if err := (&loadRunCommand{Out: c.Out}).freshOut(); err != nil {
 		return err
 	}
 	kind, err := w.KindSHA256()
 	if err != nil {
 		return err
 	}
-	h := &hunt{loadSearchCommand: c, app: a, base: base.Options, workload: w, result: &reports.Search{
+	h := &hunt{loadSearchCommand: c, app: a, base: base, workload: w, result: &reports.Search{
 		Schema: reports.SearchSchema, ToolVersion: version, Workload: w.Name, KindSHA256: kind,
 		Environment: reports.CollectEnvironment(), StartedAt: time.Now().UTC(), Command: a.command(), Notes: c.notes(w),
-		FromPerS: float64(c.From), ToPerS: float64(c.To), Width: c.Width,
+		Metric: primaryMetric(w), FromPerS: float64(c.From), ToPerS: float64(c.To), Width: c.Width,
 	}}
 	err = h.run()
 	if len(h.result.Trials) == 0 && err != nil {
@@ -79,22 +83,38 @@ func (c *loadSearchCommand) Run(a *app) error {
 	return verdict(searchCode(h.result))
 }
 
-// connection are the flags of a load run with the same meaning.
-func (c *loadSearchCommand) connection() *loadRunCommand {
-	run := &loadRunCommand{
-		Workload: c.Workload, Server: c.Server, ServerPID: c.ServerPID, AppID: c.AppID, TokenCommand: c.TokenCommand, tlsFlags: c.tlsFlags, Out: c.Out,
-	}
-	return run
-}
-
 // workload returns the workload, at a rate ten times that at which the search begins.
 func (c *loadSearchCommand) workload() (loadgen.Workload, error) {
-	run := c.connection()
+	run := loadRunCommand{Workload: c.Workload, Clients: c.Clients, Channels: c.Channels, Members: c.Members, Size: c.Size}
 	if c.Workload == "peer" {
-		rate := loadgen.Rate(10_000)
-		run.Rate = &rate
+		run.Rate = new(loadgen.Rate(10_000))
 	}
 	return run.workload()
+}
+
+// options are those of every trial.
+func (c *loadSearchCommand) options(a *app) (loadgen.Options, error) {
+	o := loadgen.Options{URL: c.Server, AppID: c.AppID, ServerPID: c.ServerPID, ToolVersion: version, Command: a.command()}
+	switch {
+	case c.Server != "" && c.ServerCommand != "":
+		return o, fail(exitUsage, "--server and --server-command exclude each other; give the one that fits")
+	case c.Server == "" && c.ServerPID != 0:
+		return o, fail(exitUsage, "--server-pid belongs to a --server; the process of a command is known")
+	case c.Server == "" && c.ServerCommand == "" && c.TokenCommand != "":
+		return o, fail(exitUsage, "--token-command belongs to a --server or a --server-command")
+	}
+	if c.Server != "" {
+		if err := loadgen.CheckURL(c.Server); err != nil {
+			return o, fail(exitUsage, "--server: %w", err)
+		}
+	}
+	if c.TokenCommand != "" {
+		source := tokenCommandFor(c.TokenCommand, c.AppID)
+		o.Token = func(uid string) (string, error) { return source(a.ctx, uid) }
+	}
+	var err error
+	o.TLS, err = c.tlsFlags.config()
+	return o, err
 }
 
 // check fills in the range and refuses flags that make no sense.
@@ -111,8 +131,6 @@ func (c *loadSearchCommand) check(w *loadgen.Workload) error {
 		return fail(exitUsage, "--max-trials %d: give a number from 1 to 1000", c.MaxTrials)
 	case c.From < 0 || c.To < 0 || c.Pause < 0:
 		return fail(exitUsage, "--from, --to and --pause must not be negative")
-	case c.Server != "" && c.ServerCommand != "":
-		return fail(exitUsage, "--server and --server-command exclude each other; give the one that fits")
 	}
 	if c.From == 0 {
 		c.From = w.TotalRate() / 10
@@ -205,9 +223,6 @@ func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, l
 		return loadgen.TrialResult{}, loadFailure(err)
 	}
 	h.result.Target, h.result.Server = load.Manifest.Target, load.Manifest.Server
-	if m := loadgen.TrialMetric(load); m != nil {
-		h.result.Metric = m.Name
-	}
 	trial := loadgen.JudgeTrial(load, length)
 	trial.RatePerS, trial.Step, trial.Run = rate, step, folder
 	if folder != "" {

@@ -106,9 +106,9 @@ func judgeValidity(v reports.Validity) (reports.TrialVerdict, string) {
 	}
 	criterion := fmt.Sprintf("the run is %s: %s", v.Verdict, strings.Join(v.Reasons, "; "))
 	switch v.Attribution {
-	case "server bound":
+	case serverBound:
 		return reports.TrialFailed, criterion
-	case "host noise":
+	case hostNoise:
 		return reports.TrialNoisy, criterion
 	}
 	return reports.TrialInvalid, criterion
