@@ -20,7 +20,7 @@ import (
 )
 
 type loadCalibrateCommand struct {
-	Workload string `arg:"" optional:"" help:"peer, channel, or the path of a workload file; without it peer and channel."`
+	Workload string `arg:"" optional:"" help:"peer, channel, another ready workload by name, or the path of a workload file; without it peer and channel."`
 
 	Duration time.Duration `default:"5s" placeholder:"DURATION" help:"Length of each run at 10, 50 and 100 % of the rate."`
 	Trial    time.Duration `default:"3s" placeholder:"DURATION" help:"Length of each run that looks for the highest rate."`

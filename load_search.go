@@ -15,7 +15,7 @@ import (
 )
 
 type loadSearchCommand struct {
-	Workload string `arg:"" help:"peer, channel, or the path of a workload file; its rates are scaled together by one factor."`
+	Workload string `arg:"" help:"peer, channel, another ready workload by name, or the path of a workload file; its rates are scaled together by one factor."`
 
 	From      loadgen.Rate  `placeholder:"N/s" help:"Lowest rate, over all traffic (default: 1000/s for peer, 100/s for channel, a tenth of its rate for a file)."`
 	To        loadgen.Rate  `placeholder:"N/s" help:"Highest rate (default: 200000/s, or what a run can hold)."`

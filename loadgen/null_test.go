@@ -204,3 +204,33 @@ func TestFramesOfAClientAreTakenWholeOrNotAtAll(t *testing.T) {
 		}
 	}
 }
+
+func TestTheNullServerAllocatesNothingForAMessage(t *testing.T) {
+	s := &nullServer{users: map[string]*nullConn{}, rooms: map[string]*nullRoom{}, open: map[*nullConn]struct{}{}}
+	near, far := net.Pipe()
+	t.Cleanup(func() { _, _ = near.Close(), far.Close() })
+	a, b := newNullConn(s, near), newNullConn(s, far)
+	room := s.room("room")
+	for uid, c := range map[string]*nullConn{"a": a, "b": b} {
+		s.login(c, uid)
+		c.rooms["room"] = room
+		room.join(c)
+		c.busy = true // somebody writes already, so that the frames stay where they are put
+	}
+	payload := []byte(`"text":"0123456789012345678901234567890123456789012345678901234567890123"`)
+	message := wire.AppendPeerSend(nil, 7, "b", payload)
+	sent := wire.AppendChannelSend(nil, 8, "room", payload)
+	space := make([]byte, 0, 64)
+	allocated := testing.AllocsPerRun(1000, func() {
+		a.out, b.out = a.out[:0], b.out[:0]
+		if !a.take(message, 1) || !a.take(sent, 1) || !b.take(wire.AppendPeerAck(space, b.seq), 1) {
+			t.Fatal("a frame was refused")
+		}
+	})
+	if len(a.out) == 0 || len(b.out) == 0 || len(b.receipts) != 0 {
+		t.Fatalf("%d and %d bytes wait, and %d receipts", len(a.out), len(b.out), len(b.receipts))
+	}
+	if allocated != 0 {
+		t.Errorf("%v allocations for a peer message with its receipt and a channel message", allocated)
+	}
+}
