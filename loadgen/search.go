@@ -14,7 +14,7 @@ type Searcher struct {
 	// From and To are the lowest and the highest rate that are tried, in messages per second.
 	From, To float64
 	// Width is how narrow the interval between a rate that passes and one that fails has to become, as a share of the
-	// rate; 0 means 0.03.
+	// rate; 0 means 0.03, and less than 0.005 means that.
 	Width float64
 	// Short is the length of the first trials, and Full that of the last ones; trials grow from one to the other while
 	// the interval narrows.
@@ -39,6 +39,7 @@ func (r TrialResult) passed() bool { return r.Verdict == reports.TrialPassed }
 
 const (
 	defaultWidth     = 0.03
+	leastWidth       = 0.005
 	defaultMaxTrials = 40
 	beyondAnswer     = 1.1 // a tenth more than the answer must fail
 	growFast         = 2.0
@@ -62,6 +63,7 @@ func (s Searcher) Search(ctx context.Context) (reports.SearchAnswer, error) {
 	if s.Width <= 0 {
 		s.Width = defaultWidth
 	}
+	s.Width = max(s.Width, leastWidth)
 	if s.MaxTrials <= 0 {
 		s.MaxTrials = defaultMaxTrials
 	}
@@ -125,12 +127,18 @@ func (q *quest) grow(rate float64) error {
 // narrow halves the interval between what passes and what fails until it is narrow enough.
 func (q *quest) narrow() error {
 	for q.fails > 0 && len(q.passed) > 0 && q.fails/q.low() > 1+q.Width {
-		if _, err := q.ask(reports.StepNarrow, math.Sqrt(q.low()*q.fails), q.length); err != nil {
+		if _, err := q.ask(reports.StepNarrow, readable(math.Sqrt(q.low()*q.fails)), q.length); err != nil {
 			return err
 		}
 		q.length = min(time.Duration(float64(q.length)*longer), q.Full)
 	}
 	return nil
+}
+
+// readable rounds a rate to four digits, which is finer than any interval.
+func readable(rate float64) float64 {
+	digit := math.Pow10(int(math.Floor(math.Log10(rate))) - 3)
+	return math.Round(rate/digit) * digit
 }
 
 // confirm repeats the answer at full length and tries a tenth more. It reports whether both ended as they have to; else
@@ -147,7 +155,7 @@ func (q *quest) confirm() (done bool, err error) {
 			return false, q.descend(answer)
 		}
 	}
-	beyond := min(answer*beyondAnswer, q.To)
+	beyond := min(readable(answer*beyondAnswer), q.To)
 	if beyond <= answer {
 		return true, nil
 	}
@@ -159,7 +167,7 @@ func (q *quest) confirm() (done bool, err error) {
 		return false, nil
 	}
 	q.length = q.Short
-	return false, q.grow(beyond * growAgain)
+	return false, q.grow(readable(beyond * growAgain))
 }
 
 // descend looks for a rate that passes below one that does not any more, when none is left.
