@@ -70,6 +70,11 @@ func (c *loadRunCommand) Run(a *app) error {
 	if options.Floor, err = c.floor(a, workload); err != nil {
 		return err
 	}
+	if options.Floor != nil {
+		if err := workload.CheckFloor(options.Floor); err != nil {
+			return fail(exitUsage, "%w", err)
+		}
+	}
 	if err := c.freshOut(); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -16,6 +17,8 @@ import (
 
 type loadSearchCommand struct {
 	Workload string `arg:"" help:"peer, channel, another ready workload by name, or the path of a workload file; its rates are scaled together by one factor."`
+
+	SLO []loadgen.Threshold `name:"slo" sep:"none" placeholder:"EXPR" help:"Limit that a trial has to keep, such as \"peer.ack.p99 < 20ms\"; repeatable. Without it those of the workload, and without any a p99 under 20 ms."`
 
 	From      loadgen.Rate  `placeholder:"N/s" help:"Lowest rate, over all traffic (default: 1000/s for peer, 100/s for channel, a tenth of its rate for a file)."`
 	To        loadgen.Rate  `placeholder:"N/s" help:"Highest rate (default: 200000/s, or what a run can hold)."`
@@ -62,7 +65,7 @@ func (c *loadSearchCommand) Run(a *app) error {
 	h := &hunt{loadSearchCommand: c, app: a, base: base, workload: w, result: &reports.Search{
 		Schema: reports.SearchSchema, ToolVersion: version, Workload: w.Name, KindSHA256: kind,
 		Environment: reports.CollectEnvironment(), StartedAt: time.Now().UTC(), Command: a.command(), Notes: c.notes(w),
-		Metric: primaryMetric(w), FromPerS: float64(c.From), ToPerS: float64(c.To), Width: c.Width,
+		Demands: demandTexts(w), Metric: primaryMetric(w), FromPerS: float64(c.From), ToPerS: float64(c.To), Width: c.Width,
 	}}
 	err = h.run()
 	if len(h.result.Trials) == 0 && err != nil {
@@ -89,7 +92,41 @@ func (c *loadSearchCommand) workload() (loadgen.Workload, error) {
 	if c.Workload == "peer" {
 		run.Rate = new(loadgen.Rate(10_000))
 	}
-	return run.workload()
+	w, err := run.workload()
+	w.Thresholds = c.demands(w)
+	return w, err
+}
+
+// defaultSLO is what a server has to keep where nobody says more. It leaves slack: what is looked for is the knee, where
+// latencies grow without end, and not the load at which they begin to rise.
+const defaultSLO = ".p99 < 20ms"
+
+// demands are the thresholds of every trial. A trial runs to its end whatever it breaks, and one with too few samples
+// says nothing about a limit.
+func (c *loadSearchCommand) demands(w loadgen.Workload) []loadgen.Threshold {
+	list := c.SLO
+	if len(list) == 0 {
+		list = w.Thresholds
+	}
+	if len(list) == 0 {
+		for _, of := range []struct {
+			op     loadgen.Op
+			metric string
+		}{{loadgen.OpPeer, "peer.ack"}, {loadgen.OpChannel, "channel.deliver"}} {
+			if slices.ContainsFunc(w.Traffic, func(t loadgen.Traffic) bool { return t.Op == of.op }) {
+				t, err := loadgen.ParseThreshold(of.metric + defaultSLO)
+				if err != nil {
+					panic(err) // it stands here
+				}
+				list = append(list, t)
+			}
+		}
+	}
+	list = slices.Clone(list)
+	for i := range list {
+		list[i].Abort, list[i].After, list[i].AllowInsufficient = false, 0, true
+	}
+	return list
 }
 
 // options are those of every trial.
@@ -145,8 +182,10 @@ func (c *loadSearchCommand) check(w *loadgen.Workload) error {
 		return fail(exitUsage, "--to %v is below --from %v", c.To, c.From)
 	}
 	for _, rate := range []loadgen.Rate{c.From, c.To} {
-		if err := w.Scaled(rate, c.Final).Check(); err != nil {
-			return fail(exitUsage, "at %v: %w", rate, err)
+		for _, length := range []time.Duration{c.Trial, c.Final} {
+			if err := w.Scaled(rate, length).Check(); err != nil {
+				return fail(exitUsage, "a trial of %v at %v: %w", length, rate, err)
+			}
 		}
 	}
 	return nil
@@ -167,6 +206,16 @@ func (c *loadSearchCommand) notes(w loadgen.Workload) []string {
 		notes = append(notes, fmt.Sprintf("The %d entries of the workload were scaled together by one factor, so that their shares stayed as they are; rates are those of all together.", len(w.Traffic)))
 	}
 	return notes
+}
+
+// demandTexts say what a trial has to meet.
+func demandTexts(w loadgen.Workload) []string {
+	var texts []string
+	for _, t := range w.Thresholds {
+		texts = append(texts, t.String())
+	}
+	return append(texts, "every message answered, received and in the ledger exactly once", "99.5 % of the offered rate sent",
+		"a valid run, not even degraded", "neither the latency nor the number of messages without an answer grows")
 }
 
 // hunt is a search on its way.
@@ -224,6 +273,9 @@ func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, l
 	}
 	h.result.Target, h.result.Server = load.Manifest.Target, load.Manifest.Server
 	trial := loadgen.JudgeTrial(load, length)
+	if step == reports.StepConfirm {
+		h.doubt(load)
+	}
 	trial.RatePerS, trial.Step, trial.Run = rate, step, folder
 	if folder != "" {
 		report := newReport(h.app, started)
@@ -233,6 +285,16 @@ func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, l
 		}
 	}
 	return h.note(trial), nil
+}
+
+// doubt notes which limits had too few samples even in a trial that confirms.
+func (h *hunt) doubt(load *reports.Load) {
+	for _, t := range load.Summary.Thresholds {
+		note := fmt.Sprintf("%s was not judged even in the last trials, which had too few samples; give a longer --final.", t.Expr)
+		if t.Insufficient && !slices.Contains(h.result.Notes, note) {
+			h.result.Notes = append(h.result.Notes, note)
+		}
+	}
 }
 
 // note keeps the row of a trial and tells of it at once.

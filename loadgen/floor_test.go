@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -19,8 +20,9 @@ func TestRunsOfOneKindShareAFloor(t *testing.T) {
 	want := sum(Peer(1000, 10*time.Second, 100))
 	same := Peer(77, time.Minute, 100)
 	same.Name, same.Seed, same.Sessions.Rate, same.Limits.MaxInFlight = "other", 9, 3, 5
+	same.Thresholds = []Threshold{{}}
 	if sum(same) != want {
-		t.Error("rate, length, name and seed make another kind")
+		t.Error("rate, length, name, seed and thresholds make another kind")
 	}
 	if same.Traffic[0].Rate != 77 {
 		t.Error("the workload itself was changed")
@@ -57,5 +59,48 @@ func TestALevelOfAFloorTellsTheCPUOfEachMessage(t *testing.T) {
 	o := Options{URL: null(t), AppID: testApp, Floor: floor}
 	if load, err = Run(t.Context(), w, o); err != nil || load.Floor != floor {
 		t.Errorf("the run has the floor %+v: %v", load.Floor, err)
+	}
+}
+
+func TestALimitBelowThreeTimesTheFloorIsRefused(t *testing.T) {
+	ack := reports.Metric{Name: "peer.ack", Count: 10_000, MinNS: 5e4, MeanNS: 15e4, P50NS: 1e5, P90NS: 2e5, P99NS: 4e5, P999NS: 1e6, P9999NS: 3e6, MaxNS: 5e6,
+		Curve: []reports.CurvePoint{{Percentile: 50, ValueNS: 1e5}, {Percentile: 75, ValueNS: 15e4}, {Percentile: 95, ValueNS: 3e5}, {Percentile: 100, ValueNS: 5e6}}}
+	lag := reports.Metric{Name: "lag", Count: 10_000, P99NS: 4e5}
+	f := &reports.Floor{Levels: []reports.FloorLevel{{OfferedPerS: 1000, Validity: reports.Valid, Metrics: []reports.Metric{ack, lag}}}}
+	for limit, fits := range map[string]bool{
+		"peer.ack.p99 < 1.2ms":   true,
+		"peer.ack.p99 < 1.19ms":  false,
+		"peer.ack.p99 <= 500us":  false,
+		"peer.ack.p99 > 1us":     true,
+		"peer.ack.p50 < 300us":   true,
+		"peer.ack.p50 < 299us":   false,
+		"peer.ack.p75 < 449us":   false,
+		"peer.ack.p80 < 800us":   false,
+		"peer.ack.p80 < 900us":   true,
+		"peer.ack.p99.9 < 2ms":   false,
+		"peer.ack.mean < 400us":  false,
+		"peer.ack.max < 14ms":    false,
+		"peer.ack.count > 5":     true,
+		"peer.deliver.p99 < 1us": true,
+		"lag.p99 < 500us":        true,
+		"loss == 0":              true,
+	} {
+		w := Peer(900, 10*time.Second, 100)
+		threshold, err := ParseThreshold(limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Thresholds = []Threshold{threshold}
+		err = w.CheckFloor(f)
+		if fits != (err == nil) || err != nil && !strings.Contains(err.Error(), "thresholds[0]: "+threshold.String()+" cannot be measured on this host") {
+			t.Errorf("%s: %v", limit, err)
+		}
+	}
+	f.Levels[0].Validity = reports.Invalid
+	w := Peer(900, 10*time.Second, 100)
+	tight, _ := ParseThreshold("peer.ack.p99 < 1us")
+	w.Thresholds = []Threshold{tight}
+	if err := w.CheckFloor(f); err != nil {
+		t.Errorf("a floor that was never measured refuses a limit: %v", err)
 	}
 }

@@ -120,7 +120,7 @@ func judgeDemands(s *reports.Summary) (reports.TrialVerdict, string) {
 	}
 	for _, t := range s.Thresholds {
 		if !t.Holds {
-			return reports.TrialFailed, fmt.Sprintf("%s; it was %s", t.Expr, t.Observed)
+			return reports.TrialFailed, fmt.Sprintf("%s; %s", t.Expr, t.Told())
 		}
 	}
 	return reports.TrialPassed, ""

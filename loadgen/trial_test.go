@@ -90,7 +90,7 @@ func TestATrialFailsByTheFirstDemandThatIsNotMet(t *testing.T) {
 		"too little sent":             {func(s *reports.Summary) { s.AchievedPerS = 994 }, reports.TrialFailed, "994.0 of 1000.0"},
 		"a broken threshold": {func(s *reports.Summary) {
 			s.Thresholds[0] = reports.Threshold{Expr: "peer.ack.p99 < 20ms", Observed: "31 ms"}
-		}, reports.TrialFailed, "peer.ack.p99 < 20ms; it was 31 ms"},
+		}, reports.TrialFailed, "peer.ack.p99 < 20ms; observed 31 ms"},
 		"a growing backlog": {func(s *reports.Summary) {
 			for i := range s.Series {
 				s.Series[i].Acked = 990

@@ -19,7 +19,7 @@ func fixtureSearch() *Search {
 		Command: "rtmkit load search peer --out out", Notes: []string{"Each trial has a reference server of its own."},
 		Demands: []string{"peer.ack.p99 < 20ms", "no message lost, duplicated or reordered"}, Metric: "peer.ack",
 		FromPerS: 1000, ToPerS: 200_000, Width: 0.03,
-		Answer: SearchAnswer{RatePerS: 21_040, FailsPerS: 21_527, Bound: ServerBound, Criterion: "peer.ack.p99 < 20ms; it was 31 ms", Confirmed: true},
+		Answer: SearchAnswer{RatePerS: 21_040, FailsPerS: 21_527, Bound: ServerBound, Criterion: "peer.ack.p99 < 20ms; observed 31 ms", Confirmed: true},
 	}
 	add := func(step SearchStep, rate float64, seconds int) {
 		t := SearchTrial{
@@ -28,7 +28,7 @@ func fixtureSearch() *Search {
 			Run: fmt.Sprintf("trials/%02d-%.0f", len(s.Trials)+1, rate),
 		}
 		if rate > 21_300 {
-			t.Verdict, t.Criterion = TrialFailed, "peer.ack.p99 < 20ms; it was 31 ms"
+			t.Verdict, t.Criterion = TrialFailed, "peer.ack.p99 < 20ms; observed 31 ms"
 			t.P50NS, t.P99NS, t.InFlightPerS = 9_000_000, 31_000_000, 412
 		}
 		if rate > 30_000 {
@@ -57,7 +57,7 @@ func TestASearchSaysWhatItsAnswerIsWorth(t *testing.T) {
 		sentence string
 		tone     tone
 	}{
-		"a ceiling":         {func(*Search) {}, "Carries 21,040/s", "The first to fail, at 21,527/s: peer.ack.p99 < 20ms; it was 31 ms. Confirmed by two", toneGood},
+		"a ceiling":         {func(*Search) {}, "Carries 21,040/s", "The first to fail, at 21,527/s: peer.ack.p99 < 20ms; observed 31 ms. Confirmed by two", toneGood},
 		"generator bound":   {func(s *Search) { s.Answer.Bound = GeneratorBound }, "Carries at least 21,040/s", "Generator bound: at 21,527/s", toneWarn},
 		"the whole range":   {func(s *Search) { s.Answer.Bound, s.Answer.FailsPerS = RangeBound, 0 }, "Carries at least 21,040/s", "the highest rate asked for", toneWarn},
 		"not confirmed":     {func(s *Search) { s.Answer.Confirmed = false }, "Carries 21,040/s", "Not confirmed", toneWarn},
