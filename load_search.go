@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -243,13 +244,14 @@ func (h *hunt) run() error {
 // trial plays one trial and keeps its row.
 func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, length time.Duration) (loadgen.TrialResult, error) {
 	options := h.base
+	died := func() error { return nil }
 	if h.own() {
 		server, err := h.start()
 		if err != nil {
 			return loadgen.TrialResult{}, err
 		}
 		defer server.stop()
-		options.URL, options.ServerPID = server.url, server.pid
+		options.URL, options.ServerPID, died = server.url, server.pid, server.died
 	} else if len(h.result.Trials) > 0 && !rest(h.app.ctx, h.Pause) {
 		return loadgen.TrialResult{}, h.app.ctx.Err()
 	}
@@ -269,7 +271,7 @@ func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, l
 		return h.note(reports.SearchTrial{RatePerS: rate, LengthNS: int64(length), Step: step, Verdict: reports.TrialFailed, Criterion: unfit.Error()}), nil
 	}
 	if err != nil {
-		return loadgen.TrialResult{}, loadFailure(err)
+		return loadgen.TrialResult{}, cmp.Or(died(), loadFailure(err))
 	}
 	h.result.Target, h.result.Server = load.Manifest.Target, load.Manifest.Server
 	trial := loadgen.JudgeTrial(load, length)
@@ -277,6 +279,10 @@ func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, l
 		h.doubt(load)
 	}
 	trial.RatePerS, trial.Step, trial.Run = rate, step, folder
+	if err := died(); err != nil {
+		// Whatever was lost with it, its end is the finding.
+		trial.Verdict, trial.Criterion = reports.TrialFailed, err.Error()
+	}
 	if folder != "" {
 		report := newReport(h.app, started)
 		report.Loads = []reports.Load{*load}

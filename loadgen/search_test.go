@@ -200,3 +200,45 @@ func TestTrialsOfASearchGrowLongerAsTheIntervalNarrows(t *testing.T) {
 		t.Errorf("the trials of narrowing take %v", narrowing)
 	}
 }
+
+// TestASearchFindsTheKneeOfAServerOfKnownSpeed plays whole runs on a fake clock against a server that takes half a
+// millisecond for each message, and so carries 2000 of them per second.
+func TestASearchFindsTheKneeOfAServerOfKnownSpeed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		limit, err := ParseThreshold("peer.ack.p99 < 20ms")
+		if err != nil {
+			t.Fatal(err)
+		}
+		limit.AllowInsufficient = true
+		w := Peer(1000, time.Second, 10)
+		w.Phases.Warmup, w.Phases.Drain = 0, 2*time.Second
+		w.Thresholds = []Threshold{limit}
+		var trials []reports.SearchTrial
+		answer, err := Searcher{
+			From: 500, To: 50_000, Short: time.Second, Full: 4 * time.Second,
+			Trial: func(ctx context.Context, step reports.SearchStep, rate float64, length time.Duration) (TrialResult, error) {
+				s := newRig()
+				s.tamper = func(_ int, r *routed) { r.late = 500 * time.Microsecond }
+				load, err := s.run(ctx, w.Scaled(Rate(rate), length), Options{})
+				if err != nil {
+					return TrialResult{}, err
+				}
+				trial := JudgeTrial(load, length)
+				trials = append(trials, trial)
+				return TrialResult{trial.Verdict, trial.Criterion}, nil
+			},
+		}.Search(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Bound != reports.ServerBound || !answer.Confirmed || answer.RatePerS < 1900 || answer.RatePerS > 2020 {
+			t.Errorf("%+v", answer)
+			for _, trial := range trials {
+				t.Logf("%.0f/s for %v: %s %s", trial.RatePerS, time.Duration(trial.LengthNS), trial.Verdict, trial.Criterion)
+			}
+		}
+		if last := trials[len(trials)-1]; last.Verdict == reports.TrialPassed {
+			t.Errorf("a tenth more than the answer passed: %+v", last)
+		}
+	})
+}
