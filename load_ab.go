@@ -3,8 +3,11 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -28,6 +31,7 @@ type loadABCommand struct {
 	Blocks    int      `default:"6" placeholder:"N" help:"Blocks of four runs, two of each side."`
 	MaxBlocks int      `placeholder:"N" help:"While something is open, add blocks up to this many (default: none)."`
 	Gate      []string `sep:"none" placeholder:"METRIC.STAT=MARGIN" help:"Gate this number with this margin, such as peer.ack.p90=20%, or not at all: peer.ack.p50=off; repeatable."`
+	Noise     string   `placeholder:"FILE" help:"File with the noise of hosts: read for a comparison, and added to where a build is compared with itself (-a and -b alike)."`
 	Strict    bool     `help:"Fail also when the runs do not tell."`
 	Seed      int64    `placeholder:"N" help:"Order of the runs in their blocks; 0 takes a new one."`
 
@@ -104,6 +108,9 @@ func (c *loadABCommand) newGate(a *app, w loadgen.Workload) (*reports.Gate, erro
 		Environment: reports.CollectEnvironment(), Command: a.command(), Workload: w.Name, Paired: true,
 		Base: reports.GateServer{Source: c.Base}, Head: reports.GateServer{Source: c.Head}, Seed: c.Seed, Curve: primary,
 	}
+	if c.same() {
+		g.Notes = append(g.Notes, "A build is compared with itself: whatever differs is noise.")
+	}
 	if g.Seed == 0 {
 		g.Seed = conformance.NewSeed()
 	}
@@ -131,12 +138,78 @@ func (c *loadABCommand) newGate(a *app, w loadgen.Workload) (*reports.Gate, erro
 		}
 		rules = reports.WithRule(rules, rule)
 	}
+	if err := c.readNoise(g, w, rules); err != nil {
+		return nil, err
+	}
 	plan, err := reports.NewGatePlan(rules, c.Blocks, c.MaxBlocks)
 	if err != nil {
 		return nil, fail(exitUsage, "--blocks, --max-blocks: %w", err)
 	}
 	g.Plan = plan
 	return g, nil
+}
+
+// readNoise takes what is known of this host into the gate, and refuses to gate what
+// the host cannot tell.
+func (c *loadABCommand) readNoise(g *reports.Gate, w loadgen.Workload, rules []reports.GateRule) error {
+	text, err := w.YAML()
+	if err != nil {
+		return fail(exitUsage, "%w", err)
+	}
+	if c.Noise != "" {
+		noise, err := c.noise()
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(text)
+		g.Noise = noise.Of(g.Environment.Fingerprint(), hex.EncodeToString(sum[:]))
+		if g.Noise == nil && !c.same() {
+			g.Notes = append(g.Notes, fmt.Sprintf("%s does not know the noise of this host under this workload; compare a build with itself to learn it.", c.Noise))
+		}
+	}
+	for _, rule := range rules {
+		if err := g.Noise.CheckTail(rule); err != nil {
+			return fail(exitUsage, "--gate %w; see --noise", err)
+		}
+		if detectable, known := g.Noise.Detectable(rule.Name); known && detectable >= rule.Margin {
+			g.Notes = append(g.Notes, fmt.Sprintf("This host could not tell a change of %s below %.1f %% from noise with %d blocks; with a margin of %.3g %% expect no verdict on it.",
+				rule.Name, 100*detectable, g.Noise.Blocks, 100*rule.Margin))
+		}
+	}
+	return nil
+}
+
+// noise reads the file of --noise; one that a comparison of identical builds is to
+// make is empty.
+func (c *loadABCommand) noise() (*reports.Noise, error) {
+	noise, err := reports.ReadNoise(c.Noise)
+	if errors.Is(err, os.ErrNotExist) && c.same() {
+		return &reports.Noise{Schema: reports.NoiseSchema}, nil
+	}
+	return noise, asUsage(err)
+}
+
+// same reports whether a build is compared with itself.
+func (c *loadABCommand) same() bool { return c.Base == c.Head }
+
+// keepNoise adds what a comparison of identical builds has shown to the file.
+func (c *loadABCommand) keepNoise(a *app, g *reports.Gate) error {
+	if c.Noise == "" || !c.same() {
+		return nil
+	}
+	noise, err := c.noise()
+	if err != nil {
+		return err
+	}
+	if err := noise.Keep(g); err != nil {
+		fmt.Fprintf(a.stderr, "rtmkit: --noise %s is left as it was: %v\n", c.Noise, err)
+		return nil
+	}
+	if err := reports.WriteNoise(c.Noise, noise); err != nil {
+		return fail(exitBroken, "%w", err)
+	}
+	fmt.Fprintf(a.stdout, "noise   %s\n", c.Noise)
+	return nil
 }
 
 func isURL(side string) bool {
@@ -309,6 +382,9 @@ func (x *experiment) close(err error) error {
 	g.Judge()
 	if broken := reports.WriteGate(x.command.Out, g); broken != nil {
 		return fail(exitBroken, "the comparison could not be written: %w", broken)
+	}
+	if broken := x.command.keepNoise(x.app, g); broken != nil {
+		return broken
 	}
 	return x.app.end(g, x.command.Out, x.command.Strict, err)
 }

@@ -55,6 +55,9 @@ type Gate struct {
 	Metrics []GateMetric `json:"metrics,omitempty"`
 	// Counts are what should not happen at all.
 	Counts []GateCount `json:"counts,omitempty"`
+	// Noise is what this host showed earlier when a build was compared with
+	// itself; nil when it is not known.
+	Noise *HostNoise `json:"noise,omitempty"`
 }
 
 // GateVerdict says whether head is worse than base.

@@ -106,6 +106,9 @@ func (p GatePlan) Sentences() []string {
 // gateName is the form of the name of a gated number.
 var gateName = regexp.MustCompile(`^([a-z][a-z.]*)\.(p50|p90|p99|p99\.9)$`)
 
+// tailName is the form of the name of a high percentile.
+var tailName = regexp.MustCompile(`\.p99(\.9)?$`)
+
 // ParseGateRule reads a rule as "peer.ack.p50=10%". The margin "off" gives a rule
 // with the margin zero, which means that the number is not gated.
 func ParseGateRule(text string) (GateRule, error) {

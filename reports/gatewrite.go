@@ -123,6 +123,10 @@ func (g *Gate) Sentences() []string {
 	if finest := g.finest(); finest != "" {
 		said = append(said, finest)
 	}
+	if g.Noise != nil {
+		said = append(said, fmt.Sprintf("Column A/A: what this host could tell from noise when a build was compared with itself over %s, %s.",
+			plural(int64(g.Noise.Blocks), "block", "blocks"), formatTime(g.Noise.MeasuredAt)))
+	}
 	if g.Starved() {
 		said = append(said, g.starvedSentence())
 	}
@@ -198,14 +202,14 @@ func (g *Gate) outcome() outcome {
 // gateRow is a number as tables show it.
 type gateRow struct {
 	*GateMetric
-	Change, BaseText, HeadText, Interval, Level, MarginText, DetectableText string
+	Change, BaseText, HeadText, Interval, Level, MarginText, DetectableText, NoiseText string
 }
 
 func (g *Gate) rows() []gateRow {
 	var rows []gateRow
 	for i := range g.Metrics {
 		m := &g.Metrics[i]
-		r := gateRow{GateMetric: m, Change: m.change(), BaseText: "–", HeadText: "–", Interval: firstOf(m.interval(), "–"), MarginText: "–", DetectableText: "–"}
+		r := gateRow{GateMetric: m, Change: m.change(), BaseText: "–", HeadText: "–", Interval: firstOf(m.interval(), "–"), MarginText: "–", DetectableText: "–", NoiseText: "–"}
 		if m.Blocks > 0 {
 			r.BaseText, r.HeadText = formatNS(int64(math.Round(m.Base))), formatNS(int64(math.Round(m.Head)))
 		}
@@ -218,6 +222,9 @@ func (g *Gate) rows() []gateRow {
 		if m.Detectable > 0 {
 			r.DetectableText = formatShare(m.Detectable)
 		}
+		if detectable, known := g.Noise.Detectable(m.Name); known {
+			r.NoiseText = formatShare(detectable)
+		}
 		rows = append(rows, r)
 	}
 	return rows
@@ -227,12 +234,12 @@ func (g *Gate) rows() []gateRow {
 func (g *Gate) Text() []byte {
 	var b bytes.Buffer
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "metric\tbase\thead\tchange\tinterval\tmargin\tdetectable\t  verdict")
+	fmt.Fprintln(t, "metric\tbase\thead\tchange\tinterval\tmargin\tdetectable\tA/A\t  verdict")
 	for _, r := range g.rows() {
 		if r.Verdict == NotGated && !tableStatistic(r.Name) {
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", r.Name, r.BaseText, r.HeadText, r.Change, r.Interval, r.MarginText, r.DetectableText, r.Verdict)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t  %s\n", r.Name, r.BaseText, r.HeadText, r.Change, r.Interval, r.MarginText, r.DetectableText, r.NoiseText, r.Verdict)
 	}
 	t.Flush()
 	for _, c := range g.Counts {
@@ -272,12 +279,12 @@ func (g *Gate) Markdown() []byte {
 	for _, n := range g.Notes {
 		fmt.Fprintf(&b, "\n> ! %s\n", md(n))
 	}
-	b.WriteString("\n| | Number | Base | Head | Change | Interval | Margin | Detectable |\n|---|---|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("\n| | Number | Base | Head | Change | Interval | Margin | Detectable | A/A |\n|---|---|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range g.rows() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", signed(r.Verdict), md(r.Name), r.BaseText, r.HeadText, r.Change, r.Interval, r.MarginText, r.DetectableText)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", signed(r.Verdict), md(r.Name), r.BaseText, r.HeadText, r.Change, r.Interval, r.MarginText, r.DetectableText, r.NoiseText)
 	}
 	for _, c := range g.Counts {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | | | none | |\n", signed(c.Verdict), md(c.Name), formatCount(c.Base), formatCount(c.Head))
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | | | none | | |\n", signed(c.Verdict), md(c.Name), formatCount(c.Base), formatCount(c.Head))
 	}
 	b.WriteString("\n## Plan\n\n")
 	for _, said := range g.Plan.Sentences() {

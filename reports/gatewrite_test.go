@@ -52,6 +52,8 @@ func fixtureGate() *Gate {
 			}
 		}
 	}
+	g.Noise = &HostNoise{HostSHA256: g.WorkloadSHA256, WorkloadSHA256: g.WorkloadSHA256, Workload: "peer", MeasuredAt: fixtureStart.AddDate(0, 0, -3), Blocks: 6,
+		Metrics: []MetricNoise{{ServerCPU, .021}, {"peer.ack.p50", .08}, {"peer.ack.p99", 1.4}}}
 	g.Judge()
 	return g
 }

@@ -12,7 +12,7 @@ var schemas embed.FS
 // report.schema.json for [Report], conformance.schema.json for [Conformance],
 // selftest.schema.json for [Selftest], grid.schema.json for [Grid],
 // table.schema.json for [Table], ab.schema.json for [Gate], floor.schema.json for [Floor],
-// search.schema.json for [Search], and run.schema.json for [Load], whose parts "#/$defs/Manifest" and
+// noise.schema.json for [Noise], search.schema.json for [Search], and run.schema.json for [Load], whose parts "#/$defs/Manifest" and
 // "#/$defs/Summary" describe manifest.json and summary.json. They are made from
 // the Go types and their comments, and a test keeps them equal.
 func Schemas() fs.FS {

@@ -35,6 +35,7 @@ var published = []struct {
 	{"floor.schema.json", FloorSchema, reflect.TypeFor[Floor]()},
 	{"ab.schema.json", GateSchema, reflect.TypeFor[Gate]()},
 	{"search.schema.json", SearchSchema, reflect.TypeFor[Search]()},
+	{"noise.schema.json", NoiseSchema, reflect.TypeFor[Noise]()},
 }
 
 func TestSchemasFollowTheTypes(t *testing.T) {
