@@ -19,6 +19,7 @@ import (
 type loadCommand struct {
 	AB        loadABCommand        `cmd:"" name:"ab" help:"Compare two builds of a server by interleaved runs."`
 	Calibrate loadCalibrateCommand `cmd:"" help:"Measure the floor of this host: a workload against a server that does next to nothing."`
+	Compare   loadCompareCommand   `cmd:"" help:"Compare stored runs of two builds of a server."`
 	Lint      loadLintCommand      `cmd:"" help:"Check workload files without running them."`
 	Merge     loadMergeCommand     `cmd:"" help:"Put the run folders of all shards of a run together."`
 	Null      loadNullCommand      `cmd:"" hidden:"" help:"Be that server."`

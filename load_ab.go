@@ -123,11 +123,11 @@ func (c *loadABCommand) newGate(a *app, w loadgen.Workload) (*reports.Gate, erro
 	}
 	var rules []reports.GateRule
 	if observed {
-		rules = append(rules, reports.GateRule{Name: reports.ServerCPU, Margin: 0.05})
+		rules = append(rules, reports.GateRule{Name: reports.ServerCPU, Margin: reports.CPUMargin})
 	} else {
 		g.Notes = append(g.Notes, "The CPU time of the servers is not observed and so not gated; give commands, or --a-pid and --b-pid on Linux.")
 	}
-	rules = append(rules, reports.GateRule{Name: primary + ".p50", Margin: 0.10})
+	rules = append(rules, reports.GateRule{Name: primary + ".p50", Margin: reports.LatencyMargin})
 	for _, text := range c.Gate {
 		rule, err := reports.ParseGateRule(text)
 		switch {
@@ -265,7 +265,7 @@ func (x *experiment) block(order reports.GateOrder) (dropped string, err error) 
 				break
 			}
 			if repeated == retriesPerBlock {
-				return fmt.Sprintf("Run %s is invalid, after %d of the block were repeated.", run.Dir, repeated), nil
+				return fmt.Sprintf("Run %s is invalid, after %d of the block were repeated.", run.Name, repeated), nil
 			}
 			repeated++
 		}
@@ -325,9 +325,12 @@ func (x *experiment) run(side reports.GateSide) (*reports.GateRun, error) {
 	x.gate.WorkloadSHA256 = load.Manifest.WorkloadSHA256
 	load.Dir = dir
 	run := reports.NewGateRun(load, side, x.gate.Curve)
-	run.Block = len(x.gate.Blocks)
+	run.Name, run.Block = dir, len(x.gate.Blocks)
 	x.gate.Runs = append(x.gate.Runs, run)
 	x.tell(&run)
+	if err := x.checkRules(); err != nil {
+		return nil, err
+	}
 	switch {
 	case err != nil:
 		return nil, fail(loadCode(load, err), "run %s: %w", dir, err)
@@ -335,6 +338,20 @@ func (x *experiment) run(side reports.GateSide) (*reports.GateRun, error) {
 		return nil, context.Cause(a.ctx)
 	}
 	return &run, died()
+}
+
+// checkRules refuses a number that somebody asked for and that the runs do not have.
+func (x *experiment) checkRules() error {
+	for _, text := range x.command.Gate {
+		rule, err := reports.ParseGateRule(text)
+		if err == nil {
+			err = x.gate.CheckRule(rule)
+		}
+		if err != nil {
+			return fail(exitUsage, "--gate %w", err)
+		}
+	}
+	return nil
 }
 
 // watch returns what shows a run on a terminal; elsewhere every run is one line.
@@ -357,7 +374,7 @@ func (x *experiment) tell(run *reports.GateRun) {
 	if x.progress.tty {
 		return
 	}
-	words := fmt.Sprintf("block %d of %d  %s  %s", run.Block, x.command.MaxBlocks, run.Dir, run.Validity)
+	words := fmt.Sprintf("block %d of %d  %s  %s", run.Block, x.command.MaxBlocks, run.Name, run.Validity)
 	for _, rule := range x.gate.Plan.Rules {
 		if value := run.Values[rule.Name]; value > 0 {
 			words += fmt.Sprintf("  %s %s", rule.Name, short(time.Duration(value)))
@@ -403,12 +420,12 @@ func (a *app) end(g *reports.Gate, out string, strict bool, err error) error {
 		return err
 	case g.Verdict == reports.Regressed:
 		return verdict(exitViolated)
-	case g.Starved():
+	case g.Paired && g.Starved():
 		return fail(exitInvalid, "too few valid runs for a verdict; give more --blocks, a lower rate or a quieter machine")
 	case g.Verdict == reports.Inconclusive && strict:
 		return verdict(exitViolated)
 	case g.Verdict == reports.Inconclusive:
-		fmt.Fprintln(a.stderr, "rtmkit: NOT PROVEN EITHER WAY: this passes, and it is no evidence that head is as good as base; add --max-blocks, or --strict to fail here")
+		fmt.Fprintln(a.stderr, "rtmkit: NOT PROVEN EITHER WAY: this passes, and it is no evidence that head is as good as base; take more runs, or --strict to fail here")
 	}
 	return nil
 }

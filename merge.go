@@ -21,7 +21,7 @@ func (c *reportMergeCommand) Run(a *app) error {
 		if err != nil {
 			return err
 		}
-		parts = append(parts, reports.Part{Name: dir, Link: c.link(dir), Report: report})
+		parts = append(parts, reports.Part{Name: dir, Link: linkFrom(c.Out, dir), Report: report})
 	}
 	table, err := reports.Merge(c.Mixed, parts...)
 	if err != nil {
@@ -41,13 +41,14 @@ func (c *reportMergeCommand) Run(a *app) error {
 	return nil
 }
 
-// link returns where a report lies as seen from the table. A report that does not
-// lie below it gets no link, because the two may not be published together.
-func (c *reportMergeCommand) link(dir string) string {
-	if c.Out == "" {
+// linkFrom returns where a report lies as seen from the folder of a document. A
+// report that does not lie below it gets no link, because the two may not be
+// published together.
+func linkFrom(out, dir string) string {
+	if out == "" {
 		return ""
 	}
-	out, err := filepath.Abs(c.Out)
+	out, err := filepath.Abs(out)
 	if err != nil {
 		return ""
 	}

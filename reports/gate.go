@@ -164,6 +164,8 @@ const (
 
 // GateRun is one load run of a [Gate].
 type GateRun struct {
+	// Name is what the run is called.
+	Name string `json:"name"`
 	// Dir is the run folder relative to the folder of the gate, with forward
 	// slashes; empty when there is none.
 	Dir string `json:"dir,omitempty"`

@@ -140,7 +140,7 @@ func runsChart(g *Gate, m *GateMetric) *chart {
 			class += " full"
 		}
 		value := r.Values[m.Name]
-		c.Dots = append(c.Dots, dot{class, x.at(float64(i)), y.at(value), fmt.Sprintf("%s %s, %s: %s", r.Side, r.Dir, r.Validity, formatNS(int64(value)))})
+		c.Dots = append(c.Dots, dot{class, x.at(float64(i)), y.at(value), fmt.Sprintf("%s %s, %s: %s", r.Side, r.Name, r.Validity, formatNS(int64(value)))})
 	}
 	for side, value := range map[GateSide]float64{BaseSide: m.Base, HeadSide: m.Head} {
 		if value > 0 {

@@ -231,6 +231,14 @@ func (g *Gate) missing(name string) string {
 	return fmt.Sprintf("Not observed in %d of %s.", without, plural(int64(counted), "run", "runs"))
 }
 
+// CheckRule refuses a rule about a number that some counted run of the gate lacks.
+func (g *Gate) CheckRule(r GateRule) error {
+	if why := g.missing(r.Name); why != "" && r.Margin > 0 {
+		return fmt.Errorf("%s: %s Every run has %s", r.Name, strings.ToLower(why[:1])+why[1:], firstOf(strings.Join(g.names(), ", "), "no number"))
+	}
+	return nil
+}
+
 // gateEvidence are the logarithms of one number in the runs that count.
 type gateEvidence struct {
 	base, head  []float64

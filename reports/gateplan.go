@@ -22,6 +22,14 @@ const ServerCPU = "server.cpu_per_msg"
 // belongs to both of its sides.
 const GateAlpha = 0.05
 
+// The margins that are taken where none is given, as shares of the base.
+const (
+	// CPUMargin is that of [ServerCPU].
+	CPUMargin = 0.05
+	// LatencyMargin is that of the median latency of the primary metric.
+	LatencyMargin = 0.10
+)
+
 // firstLook is the share of alpha that the first of several looks may spend. With
 // it six blocks still decide about two metrics: 1/64 is below 0.05·⅔/2.
 const firstLook = 2.0 / 3

@@ -32,7 +32,7 @@ func fixtureGate() *Gate {
 		if side == HeadSide {
 			cpu, latency, letter = cpu*1.28, latency*1.08, "b"
 		}
-		r := GateRun{Dir: fmt.Sprintf("%s/%03d", letter, number), Side: side, Block: block, StartedAt: fixtureStart.Add(time.Duration(number) * 9 * time.Second), Validity: Valid, Counted: true,
+		r := GateRun{Name: fmt.Sprintf("%s/%03d", letter, number), Dir: fmt.Sprintf("%s/%03d", letter, number), Side: side, Block: block, StartedAt: fixtureStart.Add(time.Duration(number) * 9 * time.Second), Validity: Valid, Counted: true,
 			Values: map[string]float64{ServerCPU: cpu, "peer.ack.p50": latency, "peer.ack.p90": latency * 2, "peer.ack.p99": latency * 4 * math.Exp(random.NormFloat64()), "peer.deliver.p50": latency * .9}}
 		tail := 1 + random.Float64()
 		for _, step := range curveSteps[:26] {
