@@ -1,15 +1,11 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,8 +21,11 @@ type loadABCommand struct {
 
 	Base string `short:"a" required:"" placeholder:"SIDE" help:"The trusted build: a command that starts its server and prints {\"ready\":\"ws://…\"}, or the URL of one that runs."`
 	Head string `short:"b" required:"" placeholder:"SIDE" help:"The build in question, in the same way."`
-	APID int    `name:"a-pid" placeholder:"PID" help:"Process of the server at the URL of -a, for its CPU time."`
-	BPID int    `name:"b-pid" placeholder:"PID" help:"Process of the server at the URL of -b, for its CPU time."`
+
+	APID     int    `name:"a-pid" placeholder:"PID" help:"Process of the server at the URL of -a, for its CPU time."`
+	BPID     int    `name:"b-pid" placeholder:"PID" help:"Process of the server at the URL of -b, for its CPU time."`
+	AMetrics string `name:"a-metrics" placeholder:"URL" help:"Prometheus metrics of the server of -a, for its CPU time; also for a command whose processes do not do the work themselves."`
+	BMetrics string `name:"b-metrics" placeholder:"URL" help:"Prometheus metrics of the server of -b."`
 
 	Blocks    int      `default:"6" placeholder:"N" help:"Blocks of four runs, two of each side."`
 	MaxBlocks int      `placeholder:"N" help:"While something is open, add blocks up to this many (default: none)."`
@@ -61,6 +60,7 @@ func (c *loadABCommand) Run(a *app) error {
 		return err
 	}
 	x := &experiment{app: a, command: c, workload: workload, progress: newProgress(a.stderr)}
+	x.one = x.run
 	if x.gate, err = c.newGate(a, workload); err != nil {
 		return err
 	}
@@ -114,18 +114,19 @@ func (c *loadABCommand) newGate(a *app, w loadgen.Workload) (*reports.Gate, erro
 	if g.Seed == 0 {
 		g.Seed = conformance.NewSeed()
 	}
-	observed := runtime.GOOS == "linux" && (!isURL(c.Base) || c.APID != 0) && (!isURL(c.Head) || c.BPID != 0)
-	if !isURL(c.Base) && c.APID != 0 || !isURL(c.Head) && c.BPID != 0 {
+	base, head := c.side(reports.BaseSide), c.side(reports.HeadSide)
+	observed := base.observed() && head.observed()
+	if !base.remote() && c.APID != 0 || !head.remote() && c.BPID != 0 {
 		return nil, fail(exitUsage, "--a-pid and --b-pid belong to URLs; the process of a command is known")
 	}
-	if isURL(c.Base) != isURL(c.Head) {
+	if base.remote() != head.remote() {
 		g.Notes = append(g.Notes, "One side is started anew for every run and the other is not.")
 	}
 	var rules []reports.GateRule
 	if observed {
 		rules = append(rules, reports.GateRule{Name: reports.ServerCPU, Margin: reports.CPUMargin})
 	} else {
-		g.Notes = append(g.Notes, "The CPU time of the servers is not observed and so not gated; give commands, or --a-pid and --b-pid on Linux.")
+		g.Notes = append(g.Notes, "The CPU time of the servers is not observed and so not gated; give commands or --a-pid and --b-pid, on Linux, or --a-metrics and --b-metrics.")
 	}
 	rules = append(rules, reports.GateRule{Name: primary + ".p50", Margin: reports.LatencyMargin})
 	for _, text := range c.Gate {
@@ -134,7 +135,7 @@ func (c *loadABCommand) newGate(a *app, w loadgen.Workload) (*reports.Gate, erro
 		case err != nil:
 			return nil, fail(exitUsage, "--gate %w", err)
 		case rule.Name == reports.ServerCPU && !observed && rule.Margin > 0:
-			return nil, fail(exitUsage, "--gate %s: the CPU time of a server at a URL is not observed; give --a-pid and --b-pid, on Linux", text)
+			return nil, fail(exitUsage, "--gate %s: the CPU time of the servers is not observed; give commands or --a-pid and --b-pid, on Linux, or --a-metrics and --b-metrics", text)
 		}
 		rules = reports.WithRule(rules, rule)
 	}
@@ -212,220 +213,26 @@ func (c *loadABCommand) keepNoise(a *app, g *reports.Gate) error {
 	return nil
 }
 
-func isURL(side string) bool {
-	return strings.HasPrefix(side, "ws://") || strings.HasPrefix(side, "wss://")
+// abSide is one side as its flags say it.
+type abSide struct {
+	letter, source string
+	pid            int
+	metrics        string
 }
 
-// experiment is a comparison on its way.
-type experiment struct {
-	app      *app
-	command  *loadABCommand
-	workload loadgen.Workload
-	gate     *reports.Gate
-	progress *progress
+func (c *loadABCommand) side(s reports.GateSide) abSide {
+	if s == reports.HeadSide {
+		return abSide{"b", c.Head, c.BPID, c.BMetrics}
+	}
+	return abSide{"a", c.Base, c.APID, c.AMetrics}
 }
 
-// play runs blocks until the plan needs no more. After an error, what ran stays in the
-// gate.
-func (x *experiment) play() error {
-	toss := rand.New(rand.NewChaCha8(sha256.Sum256(fmt.Append(nil, x.gate.Seed))))
-	if x.progress.tty {
-		x.progress.begin("load ab", 1000*4*x.command.MaxBlocks)
-		defer x.progress.end()
-	}
-	for x.gate.Open() {
-		order := reports.ABBA
-		if toss.IntN(2) == 1 {
-			order = reports.BAAB
-		}
-		x.gate.Blocks = append(x.gate.Blocks, reports.GateBlock{Order: order})
-		dropped, err := x.block(order)
-		if dropped == "" && err != nil {
-			dropped = "The comparison ended here."
-		}
-		x.drop(dropped)
-		x.gate.Judge()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+// remote reports whether the side is a URL and not a command.
+func (s abSide) remote() bool {
+	return strings.HasPrefix(s.source, "ws://") || strings.HasPrefix(s.source, "wss://")
 }
 
-// block plays the runs of one block, and says why it cannot count.
-func (x *experiment) block(order reports.GateOrder) (dropped string, err error) {
-	repeated := 0
-	for _, side := range order.Sides() {
-		for {
-			run, err := x.run(side)
-			if err != nil {
-				return "", err
-			}
-			if run.Validity != reports.Invalid {
-				break
-			}
-			if repeated == retriesPerBlock {
-				return fmt.Sprintf("Run %s is invalid, after %d of the block were repeated.", run.Name, repeated), nil
-			}
-			repeated++
-		}
-	}
-	return "", nil
-}
-
-// drop takes the runs of the last block out of what is judged.
-func (x *experiment) drop(why string) {
-	if why == "" {
-		return
-	}
-	x.gate.Blocks[len(x.gate.Blocks)-1].Dropped = why
-	for i := range x.gate.Runs {
-		if r := &x.gate.Runs[i]; r.Block == len(x.gate.Blocks) {
-			r.Counted = false
-		}
-	}
-}
-
-// run plays one run of a side against a fresh server, and keeps it.
-func (x *experiment) run(side reports.GateSide) (*reports.GateRun, error) {
-	a, c, number := x.app, x.command, len(x.gate.Runs)+1
-	of, letter := &x.gate.Base, "a"
-	flags := loadRunCommand{Server: c.Base, ServerPID: c.APID, AppID: c.AppID, TokenCommand: c.TokenCommand, tlsFlags: c.tlsFlags}
-	if side == reports.HeadSide {
-		of, letter = &x.gate.Head, "b"
-		flags.Server, flags.ServerPID = c.Head, c.BPID
-	}
-	dir := fmt.Sprintf("%s/%03d", letter, number)
-	flags.Out = filepath.Join(c.Out, filepath.FromSlash(dir))
-	died := func() error { return nil }
-	if !isURL(flags.Server) {
-		server, err := startServer(a.ctx, exec.Command("sh", "-c", flags.Server), "the server of -"+letter, exitUnreachable)
-		if err != nil {
-			return nil, err
-		}
-		defer server.stop()
-		flags.Server, flags.ServerPID, died = server.url, server.pid, server.died
-	}
-	options, err := flags.options(a)
-	if err != nil {
-		return nil, err
-	}
-	options.Progress = x.watch(number-1, dir)
-	started := time.Now()
-	load, err := loadgen.Run(a.ctx, x.workload, options.Options)
-	if load == nil {
-		return nil, loadFailure(err)
-	}
-	report := newReport(a, started)
-	report.Loads = []reports.Load{*load}
-	if broken := finish(report, loadCode(load, err), flags.Out); err == nil {
-		err = broken
-	}
-	of.Server = load.Manifest.Server
-	x.gate.WorkloadSHA256 = load.Manifest.WorkloadSHA256
-	load.Dir = dir
-	run := reports.NewGateRun(load, side, x.gate.Curve)
-	run.Name, run.Block = dir, len(x.gate.Blocks)
-	x.gate.Runs = append(x.gate.Runs, run)
-	x.tell(&run)
-	if err := x.checkRules(); err != nil {
-		return nil, err
-	}
-	switch {
-	case err != nil:
-		return nil, fail(loadCode(load, err), "run %s: %w", dir, err)
-	case a.ctx.Err() != nil:
-		return nil, context.Cause(a.ctx)
-	}
-	return &run, died()
-}
-
-// checkRules refuses a number that somebody asked for and that the runs do not have.
-func (x *experiment) checkRules() error {
-	for _, text := range x.command.Gate {
-		rule, err := reports.ParseGateRule(text)
-		if err == nil {
-			err = x.gate.CheckRule(rule)
-		}
-		if err != nil {
-			return fail(exitUsage, "--gate %w", err)
-		}
-	}
-	return nil
-}
-
-// watch returns what shows a run on a terminal; elsewhere every run is one line.
-func (x *experiment) watch(before int, dir string) func(loadgen.Progress) {
-	if !x.progress.tty {
-		return nil
-	}
-	return func(at loadgen.Progress) {
-		done := 0
-		if at.Total > 0 {
-			done = min(int(1000*at.Elapsed/at.Total), 1000)
-		}
-		note := fmt.Sprintf("block %d, run %s  %s", len(x.gate.Blocks), dir, at.Phase)
-		x.progress.at(1000*before+done, 1000*max(4*x.command.MaxBlocks, before+1), note)
-	}
-}
-
-// tell writes the line of a run.
-func (x *experiment) tell(run *reports.GateRun) {
-	if x.progress.tty {
-		return
-	}
-	words := fmt.Sprintf("block %d of %d  %s  %s", run.Block, x.command.MaxBlocks, run.Name, run.Validity)
-	for _, rule := range x.gate.Plan.Rules {
-		if value := run.Values[rule.Name]; value > 0 {
-			words += fmt.Sprintf("  %s %s", rule.Name, short(time.Duration(value)))
-		}
-	}
-	if run.Validity != reports.Valid {
-		words += "  " + strings.Join(run.Reasons, "; ")
-	}
-	fmt.Fprintln(x.app.stderr, words)
-}
-
-// close writes the gate and says how it ends.
-func (x *experiment) close(err error) error {
-	g := x.gate
-	g.EndedAt, g.Interrupted = time.Now().UTC(), x.app.ctx.Err() != nil
-	if len(g.Runs) == 0 && err != nil && !g.Interrupted {
-		return err
-	}
-	if err != nil && !g.Interrupted {
-		g.Notes = append(g.Notes, "The comparison ended early: "+err.Error()+".")
-	}
-	g.Judge()
-	if broken := reports.WriteGate(x.command.Out, g); broken != nil {
-		return fail(exitBroken, "the comparison could not be written: %w", broken)
-	}
-	if broken := x.command.keepNoise(x.app, g); broken != nil {
-		return broken
-	}
-	return x.app.end(g, x.command.Out, x.command.Strict, err)
-}
-
-// end prints a gate and returns what its process ends with.
-func (a *app) end(g *reports.Gate, out string, strict bool, err error) error {
-	fmt.Fprintln(a.stdout)
-	a.stdout.Write(g.Text())
-	if out != "" {
-		fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(out, reports.PageFile))
-	}
-	switch {
-	case g.Interrupted:
-		return verdict(exitInterrupted)
-	case err != nil:
-		return err
-	case g.Verdict == reports.Regressed:
-		return verdict(exitViolated)
-	case g.Paired && g.Starved():
-		return fail(exitInvalid, "too few valid runs for a verdict; give more --blocks, a lower rate or a quieter machine")
-	case g.Verdict == reports.Inconclusive && strict:
-		return verdict(exitViolated)
-	case g.Verdict == reports.Inconclusive:
-		fmt.Fprintln(a.stderr, "rtmkit: NOT PROVEN EITHER WAY: this passes, and it is no evidence that head is as good as base; take more runs, or --strict to fail here")
-	}
-	return nil
+// observed reports whether the CPU time of the side's server can be seen.
+func (s abSide) observed() bool {
+	return s.metrics != "" || runtime.GOOS == "linux" && (!s.remote() || s.pid != 0)
 }
