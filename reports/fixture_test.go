@@ -46,11 +46,6 @@ func failingReport() *Report {
 	r.Conformance = failingConformance()
 	row := &r.Loads[0].Summary.Ledger[0]
 	row.DeliveredOnce, row.Lost, row.FalseReceipts, row.Duplicated = row.DeliveredOnce-3, 3, 2, 1
-	r.Loads[0].Summary.Anomalies = []Anomaly{
-		{Kind: "lost", Traffic: "peer", Phase: "measure", Sender: "lt-00007", To: "lt-00042", Seq: 12, Receiver: "lt-00042"},
-		{Kind: "lost", Traffic: "peer", Phase: "warmup", Sender: "lt-00008", To: "lt-00042", Seq: 3, Receiver: "lt-00042"},
-		{Kind: "duplicated", Traffic: "room", Phase: "measure", Sender: "lt-00008", To: "room-001", Seq: 40, Receiver: "lt-00011"},
-	}
 	r.Loads[0].Summary.Equations[1].Left += 2
 	r.Loads[0].Summary.Equations[1].Holds = false
 	r.Loads[0].Summary.Errors = []ErrorCount{{Op: "peer.send", Class: "ack_timeout", Code: 2, Count: 14}}

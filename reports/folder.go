@@ -45,7 +45,7 @@ const maxFileBytes = 256 << 20
 // [Render] can always make again from it. Wire traces of an earlier report are
 // removed. Write refuses a report that [Read] would refuse.
 func Write(dir string, r *Report) error {
-	files, clean, err := reportFiles(r)
+	files, clean, err := reportFiles(dir, r)
 	if err != nil {
 		return fmt.Errorf("reports: write %s: %w", dir, err)
 	}
@@ -58,9 +58,9 @@ func Write(dir string, r *Report) error {
 	return writeChecksums(dir, files, clean.Loads)
 }
 
-// reportFiles returns every file of the report but the checksums, and the report
-// as it is written.
-func reportFiles(r *Report) ([]textFile, *Report, error) {
+// reportFiles returns every file of the report in the folder but the checksums,
+// and the report as it is written.
+func reportFiles(dir string, r *Report) ([]textFile, *Report, error) {
 	clean, err := prepare(r)
 	if err != nil {
 		return nil, nil, err
@@ -73,7 +73,7 @@ func reportFiles(r *Report) ([]textFile, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	pages, err := pageFiles(clean)
+	pages, err := pageFiles(dir, clean)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -90,7 +90,7 @@ func Render(dir string, r *Report) error {
 	if err != nil {
 		return fmt.Errorf("reports: render %s: %w", dir, err)
 	}
-	pages, err := pageFiles(clean)
+	pages, err := pageFiles(dir, clean)
 	if err != nil {
 		return fmt.Errorf("reports: render %s: %w", dir, err)
 	}
@@ -173,7 +173,10 @@ func prepare(r *Report) (*Report, error) {
 	return clean, clean.validate()
 }
 
-func pageFiles(r *Report) ([]textFile, error) {
+func pageFiles(dir string, r *Report) ([]textFile, error) {
+	for i := range r.Loads {
+		r.Loads[i].anomalies = readAnomalies(dir, &r.Loads[i])
+	}
 	junit, err := junitText(r)
 	if err != nil {
 		return nil, err

@@ -33,7 +33,7 @@ func TestReadGivesBackWhatWasWritten(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, want, err := reportFiles(r)
+		_, want, err := reportFiles(t.TempDir(), r)
 		if err != nil {
 			t.Fatal(err)
 		}

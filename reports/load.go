@@ -20,6 +20,8 @@ type Load struct {
 	// Summary says what came out (summary.json). Every number in it can be
 	// derived again from the raw files of the run folder.
 	Summary Summary `json:"summary"`
+
+	anomalies []anomaly // the first few of each kind, where the run folder is at hand
 	// Floor is what the generator measures on this host when the server does
 	// next to nothing (floor.json); nil when that was not known.
 	Floor *Floor `json:"floor,omitempty"`
@@ -133,9 +135,6 @@ type Summary struct {
 	// Equations are the invariants of the ledger. One that does not hold makes
 	// the run fail whatever the latency.
 	Equations []Equation `json:"equations,omitempty"`
-	// Anomalies are the first few deliveries of each kind that went wrong. The
-	// ledger's rows count all of them, and ledger.jsonl names more.
-	Anomalies []Anomaly `json:"anomalies,omitempty"`
 	// Errors are the failures by class.
 	Errors []ErrorCount `json:"errors,omitempty"`
 	// Thresholds are the limits the workload set, and what came of them.

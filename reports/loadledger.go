@@ -1,43 +1,8 @@
 package reports
 
 import (
-	"strconv"
 	"strings"
 )
-
-// Anomaly is one delivery that went wrong, named. Of a message that could not be
-// identified only kind and receiver are known.
-type Anomaly struct {
-	// Kind says what went wrong, such as "lost", "duplicated" or "false_receipt".
-	Kind string `json:"kind"`
-	// Traffic is the traffic id of the workload.
-	Traffic string `json:"traffic,omitempty"`
-	// Phase is the phase in which the message was due.
-	Phase string `json:"phase,omitempty"`
-	// Sender is the user who sent it.
-	Sender string `json:"sender,omitempty"`
-	// To is the peer or the channel it was sent to.
-	To string `json:"to,omitempty"`
-	// Seq is its number in the stream from sender to destination, from 0.
-	Seq int `json:"seq"`
-	// Receiver is the user who got it, or should have.
-	Receiver string `json:"receiver"`
-}
-
-// place names the message in a line.
-func (a Anomaly) place() string {
-	if a.Sender == "" {
-		return "at " + a.Receiver
-	}
-	words := a.Sender + " → " + a.To + " #" + strconv.Itoa(a.Seq)
-	if a.Receiver != "" && a.Receiver != a.To {
-		words += " at " + a.Receiver
-	}
-	if a.Phase != "" && a.Phase != "measure" {
-		words += " (" + a.Phase + ")"
-	}
-	return words
-}
 
 // anomalyGroup are the anomalies of one kind: how many in all, and the first few.
 type anomalyGroup struct {
@@ -48,7 +13,7 @@ type anomalyGroup struct {
 }
 
 // anomalyGroups orders what went wrong by kind, as the ledger's rows do.
-func anomalyGroups(s *Summary) []anomalyGroup {
+func anomalyGroups(l *Load) []anomalyGroup {
 	var groups []anomalyGroup
 	for _, kind := range []struct {
 		name  string
@@ -63,10 +28,10 @@ func anomalyGroups(s *Summary) []anomalyGroup {
 		{"false_receipt", func(r LedgerRow) int64 { return r.FalseReceipts }},
 	} {
 		g := anomalyGroup{Kind: strings.ReplaceAll(kind.name, "_", " ")}
-		for _, row := range s.Ledger {
+		for _, row := range l.Summary.Ledger {
 			g.Total += kind.count(row)
 		}
-		for _, a := range s.Anomalies {
+		for _, a := range l.anomalies {
 			if a.Kind == kind.name {
 				g.Named = append(g.Named, a.place())
 			}

@@ -47,7 +47,7 @@ func writeLoad(b *bytes.Buffer, l *Load) {
 			fmt.Fprintf(b, "- ✗ %s does not hold: %d is not %d\n", md(strings.TrimSpace(e.Traffic+" "+e.Text)), e.Left, e.Right)
 		}
 	}
-	for _, g := range anomalyGroups(&l.Summary) {
+	for _, g := range anomalyGroups(l) {
 		if len(g.Named) > 0 {
 			fmt.Fprintf(b, "- ✗ %s %s, such as %s\n", formatCount(g.Total), g.Kind, md(g.Named[0]))
 		}

@@ -36,7 +36,7 @@ func newLoadView(l *Load, index int) loadView {
 		Health:    newHealthView(l),
 		Ledger:    ledgerGroups(l.Summary.Ledger),
 		Equations: equationViews(l.Summary.Equations),
-		Anomalies: anomalyGroups(&l.Summary),
+		Anomalies: anomalyGroups(l),
 	}
 	for _, g := range v.Groups {
 		if g.Name == sessionGroup {

@@ -2,6 +2,8 @@ package reports
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -116,8 +118,31 @@ func TestARunSaysWhatItCannotTell(t *testing.T) {
 	}
 }
 
+// brokenLedger is the ledger.jsonl of brokenLoad.
+const brokenLedger = `{"row":{"traffic":"peer","lost":3}}
+{"anomaly":{"kind":"lost","traffic":"peer","phase":"measure","sender":"lt-00007","to":"lt-00042","seq":12,"receiver":"lt-00042"}}
+{"anomaly":{"kind":"lost","traffic":"peer","phase":"warmup","sender":"lt-00008","to":"lt-00042","seq":3,"receiver":"lt-00042"}}
+{"anomaly":{"kind":"duplicated","traffic":"room","phase":"measure","sender":"lt-00008","to":"room-001","seq":40,"receiver":"lt-00011"}}
+{"anomaly":{"kind":"corrupt","seq":0,"receiver":"lt-00001"}}
+{"anomaly":
+`
+
+func writeBrokenRun(t *testing.T, ledger string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, ledgerFile), []byte(ledger), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := Write(dir, Of(brokenLoad())); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func TestWhatWentWrongIsCountedAndNamed(t *testing.T) {
-	groups := anomalyGroups(&brokenLoad().Summary)
+	l := brokenLoad()
+	l.anomalies = readAnomalies(writeBrokenRun(t, brokenLedger), l)
+	groups := anomalyGroups(l)
 	var got []string
 	for _, g := range groups {
 		got = append(got, g.Kind+": "+strings.Join(g.Named, ", "))
@@ -128,6 +153,44 @@ func TestWhatWentWrongIsCountedAndNamed(t *testing.T) {
 	}
 	if groups[0].Total != 3 || groups[0].Rest != 1 {
 		t.Errorf("3 were lost, 2 are named, and the page says %d more of %d", groups[0].Rest, groups[0].Total)
+	}
+}
+
+func TestOnlyTheFirstOfManyAnomaliesAreNamed(t *testing.T) {
+	l := brokenLoad()
+	line := `{"anomaly":{"kind":"lost","sender":"a","to":"b","seq":1,"receiver":"b"}}` + "\n"
+	l.anomalies = readAnomalies(writeBrokenRun(t, strings.Repeat(line, 100)), l)
+	if len(l.anomalies) != maxNamed {
+		t.Errorf("%d are named, want %d", len(l.anomalies), maxNamed)
+	}
+}
+
+func TestAPageWithNamedAnomaliesVerifiesAndHidesSecrets(t *testing.T) {
+	dir := writeBrokenRun(t, strings.Replace(brokenLedger, `"sender":"lt-00007"`, `"sender":"<i>rtm?token=hunter2"`, 1))
+	page, err := os.ReadFile(filepath.Join(dir, PageFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := string(page); !strings.Contains(text, "lt-00042 #12") || strings.Contains(text, "hunter2") || strings.Contains(text, "<i>rtm") {
+		t.Error("the page does not name the lost message as text without its secret")
+	}
+	v, err := Verify(dir, Of(brokenLoad()).ToolVersion)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, finding := range v.Findings {
+		if strings.Contains(finding, "renders") {
+			t.Error(finding)
+		}
+	}
+}
+
+func TestNoFileOutsideTheReportIsReadForAnomalies(t *testing.T) {
+	dir := writeBrokenRun(t, brokenLedger)
+	l := brokenLoad()
+	l.Dir = "../" + filepath.Base(dir)
+	if list := readAnomalies(dir, l); len(list) != 0 {
+		t.Errorf("read %d anomalies through %s", len(list), l.Dir)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	pages["table"] = filepath.Join(dir, PageFile)
 	pages["load"] = written(t, runReport(func(l *Load) { l.Floor = drawnFloor() }))
-	pages["broken-load"] = written(t, runReport(func(l *Load) { *l = *brokenLoad() }))
+	pages["broken-load"] = filepath.Join(writeBrokenRun(t, brokenLedger), PageFile)
 
 	for name, page := range pages {
 		for _, l := range []look{{1280, false, true}, {1280, true, true}, {390, false, true}, {390, true, true}} {

@@ -196,6 +196,9 @@ func (g *schemaMaker) define(t reflect.Type) {
 	g.defs[t.Name()] = nil
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if !f.IsExported() {
+			continue
+		}
 		key, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		value := g.value(f.Type, key)
 		if doc := g.docs[t.Name()+"."+f.Name]; doc != "" {

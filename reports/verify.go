@@ -271,7 +271,7 @@ func (v *verifier) renders(r *Report, version string) {
 		v.Notes = append(v.Notes, fmt.Sprintf("The report was written by rtmkit %s, and this is %s: whether the pages are what %s renders to is for that version to say.", firstOf(r.ToolVersion, "of an unknown version"), version, ReportFile))
 		return
 	}
-	files, _, err := reportFiles(r)
+	files, _, err := reportFiles(v.dir, r)
 	if err != nil {
 		v.find("%s cannot be rendered: %v.", ReportFile, err)
 		return
