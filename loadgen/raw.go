@@ -149,6 +149,7 @@ func (r *raw) evidence() Evidence {
 // health is what the rows tell, with what comes from the latencies.
 func (r *raw) health(delivered int64) reports.Health {
 	h := healthOf(r.vitals)
+	h.LagLimitNS, h.Series = int64(lagLimit(r.plan.Workload)), healthSeries(r.vitals)
 	if lag := r.latencies.total[metricLag]; lag != nil {
 		q := lag.ValueAtPercentilesSlice([]float64{50, 99})
 		h.LagP50NS, h.LagP99NS, h.LagMaxNS = q[0], q[1], lag.Max()

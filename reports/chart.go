@@ -30,6 +30,8 @@ type chart struct {
 	Shades []line // the cells of a shade as one shape
 	Lines  []line
 	Dots   []dot
+	Limits []limitLine
+	Marks  []mark
 	Legend []legendEntry
 	XLabel string
 	Note   string
@@ -65,6 +67,19 @@ type line struct {
 type dot struct {
 	Class string
 	X, Y  float64
+	Title string
+}
+
+// limitLine is a level that a curve should stay below.
+type limitLine struct {
+	Y     float64
+	Class string
+	Label string
+}
+
+// mark is a moment of the x axis at which something happened.
+type mark struct {
+	X     float64
 	Title string
 }
 

@@ -416,6 +416,9 @@ type Health struct {
 	LagP99NS int64 `json:"lag_p99_ns,omitempty"`
 	// LagMaxNS is the largest schedule lag in nanoseconds.
 	LagMaxNS int64 `json:"lag_max_ns,omitempty"`
+	// LagLimitNS is the 99th percentile of the schedule lag beyond which a run
+	// is invalid, in nanoseconds; beyond half of it a run is degraded.
+	LagLimitNS int64 `json:"lag_limit_ns,omitempty"`
 	// GridOverruns is how often the pacer missed a whole grid step.
 	GridOverruns int64 `json:"grid_overruns,omitempty"`
 	// InFlightMax is the most messages without an answer at the end of a second.

@@ -29,37 +29,42 @@ type HealthPoint struct {
 type healthView struct {
 	Words  string
 	Charts []*chart
+	Facts  []figure
 }
 
 func newHealthView(l *Load) healthView {
-	return healthView{attribution(&l.Summary), drawn(lagChart(l), cpuChart(l), memoryChart(l))}
+	return healthView{attribution(&l.Summary), drawn(lagChart(l), cpuChart(l), memoryChart(l)), healthFacts(&l.Summary.Health)}
 }
 
 // attribution says in words who limited the run, and from what that is seen.
 func attribution(s *Summary) string {
-	h := &s.Health
-	seen := fmt.Sprintf("The schedule lag had a p99 of %s", formatNS(h.LagP99NS))
-	if h.GeneratorCPUShare > 0 {
-		seen += fmt.Sprintf(", the generator used %s of all cores", formatShare(h.GeneratorCPUShare))
-	}
-	if h.CPUPressureShare > 0 {
-		seen += fmt.Sprintf(", and some task waited for a core %s of the time", formatShare(h.CPUPressureShare))
-	}
-	seen += "."
+	words, h := "", &s.Health
 	switch s.Validity.Attribution {
 	case "":
+		words = "What held the run up could not be told."
 		if s.Validity.Verdict == Valid {
-			return "Nothing held the generator up. " + seen
+			words = "Nothing held the generator up."
 		}
-		return "What held the run up could not be told. " + seen
 	case "host noise":
-		return "The machine held the generator up: other work took the cores. " + seen
+		words = "The machine held the generator up: other work took the cores."
 	case "generator bound":
-		return "The generator held itself up: it had no CPU left for this rate. " + seen
+		words = "The generator held itself up: it had no CPU left for this rate."
 	case "server bound":
-		return "The server held the run up: the schedule was kept, and messages piled up without an answer. " + seen
+		words = "The server held the run up: the schedule was kept, and messages piled up without an answer."
+	default:
+		words = sentence("Most likely cause: " + s.Validity.Attribution)
 	}
-	return sentence("Most likely cause: "+s.Validity.Attribution) + " " + seen
+	if s.Validity.Evidence != "" {
+		return words + " " + capital(sentence(s.Validity.Evidence))
+	}
+	if h.LagP99NS > 0 {
+		words += fmt.Sprintf(" The schedule lag had a p99 of %s", formatNS(h.LagP99NS))
+		if h.GeneratorCPUShare > 0 {
+			words += fmt.Sprintf(", and the generator used %s of all cores", formatShare(h.GeneratorCPUShare))
+		}
+		words += "."
+	}
+	return words
 }
 
 // lagChart draws how late the generator was.
@@ -68,10 +73,17 @@ func lagChart(l *Load) *chart {
 	if m == nil || len(m.Series) < 2 {
 		return nil
 	}
-	c := latencyChart(l, m)
-	if c != nil {
-		c.Kind, c.Title = "lag", "Schedule lag: how late the generator sent"
+	c := newChart("lag", "Schedule lag: how late the generator sent")
+	top, p99, p50 := percentileCurves(m)
+	limit := l.Summary.Health.LagLimitNS
+	y, ok := c.over(l, durations, float64(limit), top, p99, p50)
+	if !ok {
+		return nil
 	}
+	if limit > 0 {
+		c.Limits = []limitLine{{y.at(float64(limit)), "bad", "a p99 above is invalid"}, {y.at(float64(limit / 2)), "warn", ""}}
+	}
+	c.Desc = fmt.Sprintf("The lag had a median of %s, a p99 of %s and a maximum of %s", formatNS(m.P50NS), formatNS(m.P99NS), formatNS(m.MaxNS))
 	return c
 }
 
@@ -99,7 +111,7 @@ func cpuChart(l *Load) *chart {
 		}
 	}
 	c := newChart("cpu", "CPU")
-	if len(curves) == 0 || !c.over(l, shares, curves...) {
+	if len(curves) == 0 || !c.draw(l, shares, curves...) {
 		return nil
 	}
 	h := &l.Summary.Health
@@ -116,9 +128,49 @@ func memoryChart(l *Load) *chart {
 		most = max(most, p.ServerRSSBytes)
 	}
 	c := newChart("memory", "Memory")
-	if most == 0 || !c.over(l, sizes, v) {
+	if most == 0 || !c.draw(l, sizes, v) {
 		return nil
 	}
 	c.Desc = "At most " + formatBytes(most)
 	return c
+}
+
+// healthFacts are the numbers of the panel; what was not observed, or never
+// happened, is left out.
+func healthFacts(h *Health) []figure {
+	var list []figure
+	add := func(seen bool, name, value string) {
+		if seen {
+			list = append(list, figure{Name: name, Value: value})
+		}
+	}
+	lasted := func(name string, ns int64) { add(ns > 0, name, formatNS(ns)) }
+	part := func(name string, f float64, of string) { add(f > 0, name, formatShare(f)+of) }
+	number := func(name string, n int64) { add(n > 0, name, formatCount(n)) }
+	lasted("Schedule lag p50", h.LagP50NS)
+	lasted("Schedule lag p99", h.LagP99NS)
+	lasted("Schedule lag max", h.LagMaxNS)
+	number("Grid steps missed", h.GridOverruns)
+	number("In flight, at most", h.InFlightMax)
+	part("Generator CPU", h.GeneratorCPUShare, " of all cores")
+	lasted("Its threads waited, mean", h.GeneratorWaitMeanNS)
+	lasted("Its goroutines waited, p99", h.GeneratorSchedLatencyP99NS)
+	part("Its garbage collector", h.GeneratorGCCPUShare, " of its CPU")
+	lasted("Its pauses for that, max", h.GeneratorGCPauseMaxNS)
+	if h.OpenFilesMax > 0 {
+		add(true, "Open files", formatCount(h.OpenFilesMax)+" of "+formatCount(h.OpenFilesLimit))
+	}
+	part("Machine CPU", h.MachineCPUShare, " of all cores")
+	part("Busiest core", h.BusiestCoreShare, "")
+	part("Neither generator nor server", h.OthersCPUShare, " of all cores")
+	part("Tasks waiting for a core", h.CPUPressureShare, " of the time")
+	part("Stolen by the host", h.StealShare, "")
+	part("Held back by a quota", h.ThrottledShare, " of the time")
+	number("Tasks ready, at most", h.RunQueueMax)
+	number("TCP segments sent again", h.TCPRetransmits)
+	lasted("Server CPU time", h.ServerCPUNS)
+	lasted("Server CPU per delivery", int64(h.ServerCPUPerMessageNS))
+	add(h.ServerCPUBy != "", "Server CPU observed by", h.ServerCPUBy)
+	add(h.ServerRSSBytes > 0, "Server memory, at most", formatBytes(h.ServerRSSBytes))
+	return list
 }

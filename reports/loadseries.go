@@ -85,8 +85,14 @@ func (v curve) binned(first, size int) []sampled {
 // its value; more would only make the page heavy.
 const maxDots = 120
 
-// over draws curves over time, or reports that there is nothing to draw.
-func (c *chart) over(l *Load, u unit, curves ...curve) bool {
+// draw draws curves over time, or reports that there is nothing to draw.
+func (c *chart) draw(l *Load, u unit, curves ...curve) bool {
+	_, ok := c.over(l, u, 0, curves...)
+	return ok
+}
+
+// over is draw with a value that has to fit as well; it returns the scale.
+func (c *chart) over(l *Load, u unit, fit float64, curves ...curve) (y scale, ok bool) {
 	first, last, low, high := math.MaxInt, math.MinInt, math.MaxFloat64, 0.0
 	for _, v := range curves {
 		for _, p := range v.points {
@@ -97,10 +103,10 @@ func (c *chart) over(l *Load, u unit, curves ...curve) bool {
 		}
 	}
 	if last <= first || low > high {
-		return false
+		return y, false
 	}
+	high = max(high, fit)
 	x := c.runX(l, first, last)
-	var y scale
 	if u.log {
 		y = c.logY(int64(low), int64(high))
 	} else {
@@ -129,27 +135,29 @@ func (c *chart) over(l *Load, u unit, curves ...curve) bool {
 	if size > 1 {
 		c.Note = "Each point stands for " + every(size) + "."
 	}
-	return true
+	return y, true
+}
+
+// percentileCurves are the percentiles of each second, the largest first.
+func percentileCurves(m *Metric) (top, p99, p50 curve) {
+	p50, p99, top = curve{class: "q50", name: "p50"}, curve{class: "q99", name: "p99", peak: true}, curve{class: "qmax", name: "max", peak: true}
+	for _, p := range m.Series {
+		missing := p.Count <= 0
+		p50.points = append(p50.points, sampled{p.Second, float64(p.P50NS), missing})
+		p99.points = append(p99.points, sampled{p.Second, float64(p.P99NS), missing})
+		top.points = append(top.points, sampled{p.Second, float64(p.MaxNS), missing})
+	}
+	return top, p99, p50
 }
 
 // latencyChart draws the percentiles of each second.
 func latencyChart(l *Load, m *Metric) *chart {
 	c := newChart("latency", "Latency over time: "+m.Name)
-	high := int64(0)
-	p50, p99, top := curve{class: "q50", name: "p50"}, curve{class: "q99", name: "p99", peak: true}, curve{class: "qmax", name: "max", peak: true}
-	for _, p := range m.Series {
-		missing := p.Count <= 0
-		if !missing {
-			high = max(high, p.MaxNS)
-		}
-		p50.points = append(p50.points, sampled{p.Second, float64(p.P50NS), missing})
-		p99.points = append(p99.points, sampled{p.Second, float64(p.P99NS), missing})
-		top.points = append(top.points, sampled{p.Second, float64(p.MaxNS), missing})
-	}
-	if !c.over(l, durations, top, p99, p50) {
+	top, p99, p50 := percentileCurves(m)
+	if !c.draw(l, durations, top, p99, p50) {
 		return nil
 	}
-	c.Desc = fmt.Sprintf("%s per second: the median starts at %s, the largest sample of the run is %s", m.Name, formatNS(m.Series[0].P50NS), formatNS(high))
+	c.Desc = fmt.Sprintf("%s per second: the median starts at %s, the largest sample of the run is %s", m.Name, formatNS(m.Series[0].P50NS), formatNS(m.MaxNS))
 	return c
 }
 
@@ -187,7 +195,7 @@ func rateChart(l *Load) *chart {
 		}
 	}
 	c := newChart("rate", title)
-	if !c.over(l, counts, curves...) {
+	if !c.draw(l, counts, curves...) {
 		return nil
 	}
 	c.Desc = fmt.Sprintf("Offered %s, achieved %s", formatRate(l.Summary.OfferedPerS), formatRate(l.Summary.AchievedPerS))
@@ -203,7 +211,7 @@ func inFlightChart(l *Load) *chart {
 		most = max(most, p.InFlight)
 	}
 	c := newChart("inflight", "In flight")
-	if !c.over(l, counts, v) {
+	if !c.draw(l, counts, v) {
 		return nil
 	}
 	c.Desc = "At most " + plural(most, "message", "messages")
@@ -219,7 +227,7 @@ func errorChart(l *Load) *chart {
 		total += p.Errors
 	}
 	c := newChart("errors", "Errors per second")
-	if total == 0 || !c.over(l, counts, v) {
+	if total == 0 || !c.draw(l, counts, v) {
 		return nil
 	}
 	var classes []string
