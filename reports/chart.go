@@ -74,7 +74,6 @@ type dot struct {
 type limitLine struct {
 	Y     float64
 	Class string
-	Label string
 }
 
 // mark is a moment of the x axis at which something happened.

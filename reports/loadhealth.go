@@ -1,6 +1,9 @@
 package reports
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // HealthPoint is the state of the generator and the server in one second of a
 // run. What the system does not tell is zero.
@@ -81,7 +84,8 @@ func lagChart(l *Load) *chart {
 		return nil
 	}
 	if limit > 0 {
-		c.Limits = []limitLine{{y.at(float64(limit)), "bad", "a p99 above is invalid"}, {y.at(float64(limit / 2)), "warn", ""}}
+		c.Limits = []limitLine{{y.at(float64(limit)), "bad"}, {y.at(float64(limit / 2)), "warn"}}
+		c.Note = strings.TrimSpace(c.Note + " A p99 above the red line makes the run invalid, above the amber one degraded.")
 	}
 	c.Desc = fmt.Sprintf("The lag had a median of %s, a p99 of %s and a maximum of %s", formatNS(m.P50NS), formatNS(m.P99NS), formatNS(m.MaxNS))
 	return c
@@ -102,8 +106,9 @@ func cpuChart(l *Load) *chart {
 	var curves []curve
 	for _, row := range rows {
 		v, most := curve{class: row.class, name: row.name}, 0.0
-		for _, p := range l.Summary.Health.Series {
-			v.points = append(v.points, sampled{second: p.Second, value: row.value(p)})
+		for i, p := range l.Summary.Health.Series {
+			// What grew in the first second is not known.
+			v.points = append(v.points, sampled{second: p.Second, value: row.value(p), missing: i == 0})
 			most = max(most, row.value(p))
 		}
 		if most > 0 {
