@@ -28,7 +28,7 @@ func (o *observer) lookAround(u *usage) {
 	if text, err := os.ReadFile("/proc/net/snmp"); err == nil {
 		u.network(text)
 	}
-	if text, err := os.ReadFile(quotaFile()); err == nil {
+	if text, err := os.ReadFile(groupFile("cpu.stat")); err == nil {
 		if us, ok := field(text, "throttled_usec "); ok {
 			u.readings[colThrottled] = us * 1e3
 		}
@@ -137,15 +137,15 @@ func field(text []byte, name string) (float64, bool) {
 	return n, err == nil
 }
 
-// quotaFile names the file that tells how long a CPU quota held back the group of this process.
-func quotaFile() string {
+// groupFile names a file of the control group of this process.
+func groupFile(name string) string {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return ""
 	}
 	for line := range strings.Lines(string(text)) {
 		if group, unified := strings.CutPrefix(strings.TrimSpace(line), "0::"); unified {
-			return filepath.Join("/sys/fs/cgroup", group, "cpu.stat")
+			return filepath.Join("/sys/fs/cgroup", group, name)
 		}
 	}
 	return ""

@@ -10,11 +10,8 @@ func (o *observer) lookAtSelf(u *usage) {
 	if unix.Getrusage(unix.RUSAGE_SELF, &own) == nil {
 		u.readings[colGeneratorCPU] = float64(own.Utime.Nano() + own.Stime.Nano())
 	}
-	for _, dir := range []string{"/proc/self/fd", "/dev/fd"} {
-		if n, ok := openFiles(dir); ok {
-			u.readings[colOpenFiles] = n
-			break
-		}
+	if n, ok := countOpenFiles(); ok {
+		u.readings[colOpenFiles] = n
 	}
 	var limit unix.Rlimit
 	if unix.Getrlimit(unix.RLIMIT_NOFILE, &limit) == nil {

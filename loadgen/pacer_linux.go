@@ -30,7 +30,7 @@ func (l *locked) kind() string {
 	if l.nice {
 		return "locked-thread, nice -10"
 	}
-	return "locked-thread"
+	return "locked-thread, nice 0"
 }
 
 // prepare gives the thread a place of its own in Go's scheduler. Without one, a thread that comes back from its sleep

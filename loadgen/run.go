@@ -126,6 +126,11 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 			return nil, &WorkloadError{err}
 		}
 		o.Driver = &WireDriver{URL: o.URL, AppID: o.AppID, TLS: o.TLS}
+		notes, err := p.preflight(p.resourcesFor(o.URL))
+		if err != nil {
+			return nil, err
+		}
+		o.Notes = append(slices.Clip(o.Notes), notes...)
 	}
 	if o.pacer == nil {
 		o.pacer = newPacer
@@ -350,7 +355,7 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	r.recorder.shards[0].record(r.ledger.close(end, r.clock.mainStart()), tally{})
 	err := r.monitor.stop()
 	if note := r.scraper.close(); note != "" {
-		r.options.Notes = append(slices.Clone(r.options.Notes), note)
+		r.options.Notes = append(slices.Clip(r.options.Notes), note)
 	}
 	raw := r.raw(interrupted)
 	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw), Floor: r.options.Floor}

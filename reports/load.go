@@ -90,7 +90,9 @@ type Abort struct {
 
 // Pacer says how the generator kept its schedule.
 type Pacer struct {
-	// Kind is the pacer's name, such as "locked-thread".
+	// Kind is the pacer's name with the priority it got, such as
+	// "locked-thread, nice -10" or, without the right to one, "locked-thread,
+	// nice 0".
 	Kind string `json:"kind"`
 	// GridNS is the distance of its wake-ups in nanoseconds.
 	GridNS int64 `json:"grid_ns"`
