@@ -280,7 +280,7 @@ func loadCode(load *reports.Load, err error) exitCode {
 		return exitInvalid
 	case loadgen.AccountingBreach:
 		return exitAccounting
-	case loadgen.TargetUnreachable:
+	case loadgen.TargetUnreachable, loadgen.TargetLost:
 		return exitUnreachable
 	case loadgen.Interrupted:
 		return exitInterrupted

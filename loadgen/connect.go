@@ -74,8 +74,10 @@ func (c *crew) loginOne(ctx context.Context, i int, due int64) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
+	c.inboxes[i].ledger.target.opens()
 	session, err := c.driver.Open(ctx, login, c.inboxes[i])
 	if err != nil {
+		c.inboxes[i].ledger.target.closed()
 		return fmt.Errorf("session %s: %w", login.UID, err)
 	}
 	c.sessions[i] = session

@@ -111,6 +111,9 @@ type Evidence struct {
 	SchedLatencyP99 time.Duration
 	// WarmupLeft tells that the warm-up had not drained when the measured phase began.
 	WarmupLeft bool
+	// LostAt is how long after its time zero the run lost its target, because every session had broken off; zero for a run
+	// that did not.
+	LostAt time.Duration
 }
 
 // add takes over what the health of the measured phase says. Local tells that the server's address is of this machine.
@@ -126,7 +129,8 @@ func (e *Evidence) add(h reports.Health, local bool) {
 //
 // It is invalid when the lag p99 is over its limit, in the whole phase or in more than 5 % of its seconds and more than
 // one of them, when more than 0.1 % of the messages were shed, when less than 99.5 % of the offered rate was sent, or when
-// the generator used more than 85 % of the cores that it may use while its goroutines waited. It is degraded at half of
+// the generator used more than 85 % of the cores that it may use while its goroutines waited, or when its target was lost
+// on the way. It is degraded at half of
 // these, and when the generator used that much without a wait, when others took a quarter of the machine while tasks
 // waited for cores, when a CPU quota held the generator back, or when the warm-up had not drained.
 //
@@ -142,6 +146,9 @@ func Judge(e Evidence) reports.Validity {
 		} else if value > limit/2 {
 			degraded = append(degraded, text)
 		}
+	}
+	if e.LostAt > 0 {
+		invalid = append(invalid, e.loss())
 	}
 	limit := e.lagLimit()
 	judge(float64(e.LagP99), float64(limit), "the schedule lag had a p99 of %v; up to %v is valid", e.LagP99.Round(time.Microsecond), limit/2)
@@ -205,6 +212,8 @@ func (e Evidence) attribute() (who, why string) {
 		share = 0.5
 	}
 	switch {
+	case e.LostAt > 0:
+		return serverBound, e.loss()
 	case e.generatorShare() > maxGeneratorCPU:
 		return generatorBound, e.busy()
 	case e.Throttled > share*maxThrottled:
@@ -271,6 +280,10 @@ func (e Evidence) noise() string {
 		who = "other processes, the server perhaps among them,"
 	}
 	return fmt.Sprintf("%s used %.0f %% of all cores, and tasks waited for a core in %.0f %% of the time", who, 100*e.OthersCPU, 100*e.Pressure)
+}
+
+func (e Evidence) loss() string {
+	return fmt.Sprintf("the server went away in second %d of the run: every session broke off", int(e.LostAt/time.Second))
 }
 
 func (e Evidence) throttle() string {

@@ -86,6 +86,7 @@ func TestWhoIsInTheWayIsToldWithEvidence(t *testing.T) {
 		"its scheduler while messages shed": {shed(Evidence{GeneratorCPU: 0.2, GeneratorCores: 2, SchedLatencyP99: 8 * time.Millisecond}), reports.Invalid, "generator bound", "waited up to 8ms"},
 		"a quota":                           {late(Evidence{GeneratorCPU: 0.2, Throttled: 0.3}), reports.Invalid, "generator bound", "quota held the generator back in 30 %"},
 		"a quota, on schedule":              {Evidence{LagP99: 1, Offered: 1, Sent: 1, Throttled: 0.3}, reports.Degraded, "generator bound", "30 %"},
+		"the server is gone":                {late(Evidence{OthersCPU: 0.5, Pressure: 0.9, LostAt: 12500 * time.Millisecond}), reports.Invalid, "server bound", "in second 12 of the run"},
 		"nobody knows":                      {late(Evidence{GeneratorCPU: 0.1}), reports.Invalid, "", "nothing that was observed"},
 		"the server":                        {shed(Evidence{GeneratorCPU: 0.1, ServerCPU: 0.5, Pressure: 0.5}), reports.Invalid, "server bound", "the schedule was kept, with a lag p99 of 100µs"},
 	} {
@@ -121,6 +122,8 @@ func TestRunsComeToTheirOutcome(t *testing.T) {
 		"lossy":               {load(lossy), nil, AccountingBreach},
 		"lossy and invalid":   {load(func(l *reports.Load) { lossy(l); invalid(l) }), nil, AccountingBreach},
 		"unbalanced":          {load(func(l *reports.Load) { l.Summary.Equations[0].Holds = false }), nil, AccountingBreach},
+		"target lost":         {load(func(l *reports.Load) { l.Manifest.LostNS = 5e9; lossy(l); invalid(l) }), nil, TargetLost},
+		"lost, then stopped":  {load(func(l *reports.Load) { l.Manifest.LostNS = 5e9; l.Manifest.Interrupted = true }), nil, Interrupted},
 		"interrupted":         {load(func(l *reports.Load) { l.Manifest.Interrupted = true; lossy(l) }), nil, Interrupted},
 		"interrupted early":   {nil, fmt.Errorf("x: %w", context.Canceled), Interrupted},
 		"no server":           {nil, fmt.Errorf("x: %w", &Failure{Class: ClassDial}), TargetUnreachable},

@@ -56,6 +56,7 @@ func (b *inbox) Handle(at time.Time, events []Event) {
 			b.answered(now, e, &done)
 		case Ended:
 			b.ended = true
+			b.ledger.target.broke(now)
 			done.errors++
 			b.ledger.faults.failure(e.Failure)
 		}

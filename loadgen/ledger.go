@@ -34,6 +34,7 @@ type ledger struct {
 	entries []*account
 	inboxes []*inbox
 	faults  faults
+	target  *target
 	loop    *loop // of a closed run; else nil
 }
 
@@ -54,7 +55,7 @@ type account struct {
 }
 
 func newLedger(p *plan, run uint32) *ledger {
-	l := &ledger{plan: p, run: run}
+	l := &ledger{plan: p, run: run, target: &target{halt: func() {}}}
 	if p.closed() {
 		l.loop = newLoop(p)
 	}

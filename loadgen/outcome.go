@@ -23,6 +23,9 @@ const (
 	AccountingBreach
 	// TargetUnreachable: there was no RTM server to load.
 	TargetUnreachable
+	// TargetLost: the server went away while the run lasted, so that every session broke off. Whatever else is true of the
+	// run follows from that.
+	TargetLost
 	// Unusable: the workload, the options or the credentials do not allow a run.
 	Unusable
 	// Interrupted: the run was cut short from outside.
@@ -42,6 +45,8 @@ func (o Outcome) String() string {
 		return "accounting breach"
 	case TargetUnreachable:
 		return "target unreachable"
+	case TargetLost:
+		return "target lost"
 	case Interrupted:
 		return "interrupted"
 	}
@@ -70,6 +75,9 @@ func OutcomeOf(load *reports.Load, err error) Outcome {
 			return TargetUnreachable
 		}
 		return Unusable
+	}
+	if load.Manifest.LostNS > 0 {
+		return TargetLost
 	}
 	s := &load.Summary
 	for _, e := range s.Equations {

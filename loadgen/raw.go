@@ -31,6 +31,8 @@ type facts struct {
 	Aborted *reports.Abort `json:"aborted,omitempty"`
 	// WarmupLeft tells that the warm-up had not drained when the measured phase began.
 	WarmupLeft bool `json:"warmup_left,omitempty"`
+	// LostNS is when the last session broke off, in run time; 0 when the target stayed.
+	LostNS int64 `json:"lost_ns,omitempty"`
 	// Local tells that the server's address is of the generator's own machine.
 	Local bool `json:"local,omitempty"`
 }
@@ -56,7 +58,7 @@ func summarize(r *raw) reports.Summary {
 	s.Series = r.series
 	evidence := r.evidence()
 	span := r.plan.Phases.Measure.Seconds()
-	if m := r.window(phaseMeasure); m != nil && (r.facts.Interrupted || r.facts.Aborted != nil) {
+	if m := r.window(phaseMeasure); m != nil && (r.facts.Interrupted || r.facts.Aborted != nil || r.facts.LostNS > 0) {
 		span = max(time.Duration(m.end-m.start).Seconds(), 1e-9)
 	}
 	s.AchievedPerS = float64(evidence.Sent) / span
@@ -117,7 +119,7 @@ func (r *raw) phases() []reports.Phase {
 // evidence gathers what the verdict rests on.
 func (r *raw) evidence() Evidence {
 	limit := lagLimit(r.plan.Workload)
-	e := Evidence{LagLimit: limit, WarmupLeft: r.facts.WarmupLeft, Seconds: len(r.latencies.points[metricLag])}
+	e := Evidence{LagLimit: limit, LostAt: time.Duration(r.facts.LostNS), WarmupLeft: r.facts.WarmupLeft, Seconds: len(r.latencies.points[metricLag])}
 	if h := r.latencies.total[metricLag]; h != nil {
 		e.LagP99 = time.Duration(h.ValueAtPercentile(99))
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/rtmkit/rtmkit/reports"
@@ -25,7 +26,7 @@ func (r *run) raw(interrupted bool) *raw {
 		plan: r.plan, books: r.ledger.books(), latencies: &r.recorder.latencies, series: r.series(),
 		errors: r.ledger.faults.counts(),
 		vitals: r.monitor.rows,
-		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL), Aborted: r.aborted.Load()},
+		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL), Aborted: r.aborted.Load(), LostNS: r.ledger.target.lostAt.Load()},
 		vigil:  r.vigil,
 	}
 	for _, w := range r.windows {
@@ -55,7 +56,8 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 		ProtocolVersion: wire.Subprotocol, Environment: reports.CollectEnvironment(),
 		StartedAt: r.clock.wall(r.windows[0].start), EndedAt: time.Now(),
 		Command: r.options.Command, Notes: r.options.Notes, Interrupted: interrupted, Aborted: r.aborted.Load(),
-		RunID: fmt.Sprintf("%08x", r.ledger.run),
+		LostNS: r.ledger.target.lostAt.Load(),
+		RunID:  fmt.Sprintf("%08x", r.ledger.run),
 	}
 	if s := r.options.Shard; s != nil {
 		m.Shard = s.manifest(r.plan)

@@ -107,7 +107,8 @@ const (
 // The error is a [*WorkloadError] for a workload that cannot be run, here or on this server; a [*Failure] somewhere in
 // its chain when sessions could not be connected; and otherwise about the run folder. When ctx is done the run stops
 // sending, waits a moment for answers, closes its sessions and is written like any other, marked interrupted; Run then
-// returns no error. [OutcomeOf] turns the two results into an outcome.
+// returns no error. A run whose last session breaks off ends like that at once, marked with the time at which it lost its
+// target. [OutcomeOf] turns the two results into an outcome.
 //
 // On Linux the schedule is kept by a thread of its own, with a higher priority where the process may have one; while
 // traffic flows, GOMAXPROCS is one more for it.
@@ -164,6 +165,7 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 	r.scraper = scraper
 	r.playing, r.halt = context.WithCancel(ctx)
 	defer r.halt()
+	r.ledger.target.halt = r.halt
 	if err := r.connect(ctx); err != nil {
 		folder.discard()
 		return nil, err
@@ -187,7 +189,8 @@ type run struct {
 	scraper  *scraper // or nil
 	vigil    *vigil
 
-	// playing ends when ctx does, or halt is called because a threshold aborts the run; aborted says which.
+	// playing ends when ctx does, or halt is called: because a threshold aborts the run, and aborted says which, or because
+	// the target is lost.
 	playing context.Context
 	halt    context.CancelFunc
 	aborted atomic.Pointer[reports.Abort]
@@ -314,6 +317,9 @@ func (r *run) settle(ctx context.Context) bool {
 	deadline := r.clock.now() + int64(r.plan.Phases.Drain)
 	if ctx.Err() != nil {
 		deadline = min(deadline, r.clock.now()+int64(interruptedDrain))
+	}
+	if r.ledger.target.isLost() {
+		deadline = r.clock.now() // nothing can come any more
 	}
 	for r.clock.now() < deadline {
 		if r.ledger.settled() {

@@ -285,6 +285,9 @@ func (c *folderCheck) tables() bool {
 	if began := r.startedAt(); !began.Equal(c.manifest.StartedAt) {
 		c.differ(reports.RunManifestFile, "started_at", c.manifest.StartedAt.UTC(), began.UTC())
 	}
+	if r.facts.LostNS != c.manifest.LostNS {
+		c.differ(reports.RunManifestFile, "lost_ns", c.manifest.LostNS, r.facts.LostNS)
+	}
 	if r.facts.Interrupted != c.manifest.Interrupted {
 		c.differ(reports.RunManifestFile, "interrupted", c.manifest.Interrupted, r.facts.Interrupted)
 	}

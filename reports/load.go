@@ -73,6 +73,10 @@ type Manifest struct {
 	// Parts are the shards that the run was merged from, in their order; none
 	// for a run of one process.
 	Parts []ShardPart `json:"parts,omitempty"`
+	// LostNS is when the last session broke off, in nanoseconds since the
+	// run's time zero, which ended the run; zero when the target stayed to the
+	// end.
+	LostNS int64 `json:"lost_ns,omitempty"`
 	// Files are the raw files of the run folder.
 	Files []File `json:"files,omitempty"`
 }
