@@ -95,16 +95,17 @@ func (c *loadRunCommand) Run(a *app) error {
 	code := loadCode(load, err)
 	report := newReport(a, started)
 	report.Loads = []reports.Load{*load}
-	if err := finish(report, code, c.Out); err != nil {
-		return err
-	}
+	written := finish(report, code, c.Out)
 	writeLoads(a.stdout, report.Loads)
 	writeFloors(a.stdout, report.Loads)
-	if c.Out != "" {
+	if c.Out != "" && written == nil {
 		fmt.Fprintf(a.stdout, "report  %s\n", filepath.Join(c.Out, reports.PageFile))
 	}
 	if err != nil {
 		return fail(code, "%w", err)
+	}
+	if written != nil {
+		return written
 	}
 	return verdict(code)
 }

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -42,17 +43,21 @@ const hgrm = ".hgrm"
 type folder struct {
 	dir     string
 	created bool // by us
-	log     *os.File
+	create  func(path string) (io.WriteCloser, error)
+	log     io.WriteCloser
 	buffer  *bufio.Writer
+	logged  error // what kept the log from being whole
 }
+
+func createFile(path string) (io.WriteCloser, error) { return os.Create(path) }
 
 // openFolder makes the run folder and begins its histogram log. A folder that holds anything is refused, because two
 // runs would mix in it.
-func openFolder(dir string) (*folder, error) {
+func openFolder(dir string, create func(string) (io.WriteCloser, error)) (*folder, error) {
 	if dir == "" {
 		return nil, nil
 	}
-	f := &folder{dir: dir}
+	f := &folder{dir: dir, create: create}
 	entries, err := os.ReadDir(dir)
 	switch {
 	case errors.Is(err, os.ErrNotExist):
@@ -65,7 +70,7 @@ func openFolder(dir string) (*folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
-	if f.log, err = os.Create(filepath.Join(dir, HistogramFile)); err != nil {
+	if f.log, err = f.create(filepath.Join(dir, HistogramFile)); err != nil {
 		return nil, fmt.Errorf("run folder: %w", err)
 	}
 	f.buffer = bufio.NewWriter(f.log)
@@ -86,22 +91,34 @@ func (f *folder) discard() {
 		return
 	}
 	_ = f.log.Close()
-	_ = os.Remove(f.log.Name())
+	_ = os.Remove(filepath.Join(f.dir, HistogramFile))
 	if f.created {
 		// Fails, as it should, when somebody else has put something there.
 		_ = os.Remove(f.dir)
 	}
 }
 
+// logFailed notes that the histogram log is not whole.
+func (f *folder) logFailed(err error) {
+	if f != nil {
+		f.logged = err
+	}
+}
+
 // write puts everything into the folder, manifest and summary last. Found are the anomalies that sessions saw, more the
 // files about generator and server.
+//
+// What cannot be written, for instance on a full disk, does not keep the rest from being written. It is left out of the
+// manifest, which says so, and named in the error. Only the histogram log can stay there in part; the other files are
+// whole or not there.
 func (f *folder) write(r *raw, found []*anomalyLine, load *reports.Load, more ...textFile) error {
 	if f == nil {
 		return nil
 	}
-	if err := errors.Join(f.buffer.Flush(), f.log.Close()); err != nil {
-		return err
-	}
+	flushed := f.buffer.Flush()
+	closed := f.log.Close()
+	var failed failedFiles
+	failed.add(HistogramFile, cmp.Or(f.logged, flushed, closed))
 	files := []textFile{
 		{WorkloadFile, func(w io.Writer) error { _, err := io.WriteString(w, load.Manifest.Workload); return err }},
 		{SeriesFile, func(w io.Writer) error { return writeSeries(w, r.series) }},
@@ -116,17 +133,42 @@ func (f *folder) write(r *raw, found []*anomalyLine, load *reports.Load, more ..
 		}
 	}
 	for _, file := range files {
-		if err := file.create(f.dir); err != nil {
-			return err
-		}
+		failed.add(file.name, file.create(f.dir, f.create))
 	}
 	listed, err := f.list()
-	if err != nil {
-		return err
+	failed.add("the list of files", err)
+	load.Manifest.Files = slices.DeleteFunc(listed, func(file reports.File) bool { return slices.Contains(failed.names, file.Name) })
+	if failed.first != nil {
+		load.Manifest.Notes = append(slices.Clip(load.Manifest.Notes), "The run folder is not whole: "+failed.Error()+".")
 	}
-	load.Manifest.Files = listed
-	return reports.WriteLoad(f.dir, load)
+	failed.add("summary and manifest", reports.WriteLoad(f.dir, load))
+	if failed.first != nil {
+		return &failed
+	}
+	return nil
 }
+
+// failedFiles are files of a run folder that could not be written.
+type failedFiles struct {
+	names []string
+	first error
+}
+
+func (f *failedFiles) add(name string, err error) {
+	if err != nil {
+		f.names = append(f.names, name)
+		if f.first == nil {
+			f.first = err
+		}
+	}
+}
+
+// Error names all files and says what went wrong with the first.
+func (f *failedFiles) Error() string {
+	return fmt.Sprintf("could not write %s: %v", strings.Join(f.names, ", "), f.first)
+}
+
+func (f *failedFiles) Unwrap() error { return f.first }
 
 // list describes the raw files.
 func (f *folder) list() ([]reports.File, error) {
@@ -156,13 +198,29 @@ type textFile struct {
 	write func(io.Writer) error
 }
 
-func (t textFile) create(dir string) error {
-	file, err := os.Create(filepath.Join(dir, t.name))
+// create writes the file under another name and gives it its own only when all of it is written.
+func (t textFile) create(dir string, create func(string) (io.WriteCloser, error)) error {
+	place := filepath.Join(dir, t.name)
+	part := filepath.Join(filepath.Dir(place), "."+filepath.Base(place)+".part")
+	file, err := create(part)
 	if err != nil {
 		return err
 	}
 	buffer := bufio.NewWriter(file)
-	return errors.Join(t.write(buffer), buffer.Flush(), file.Close())
+	err = t.write(buffer)
+	if err == nil {
+		err = buffer.Flush()
+	}
+	if closed := file.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Rename(part, place)
+	}
+	if err != nil {
+		_ = os.Remove(part)
+	}
+	return err
 }
 
 // ledgerLine is one line of ledger.jsonl: either a row or an anomaly.

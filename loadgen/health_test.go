@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +135,45 @@ func TestRunsComeToTheirOutcome(t *testing.T) {
 	} {
 		if got := OutcomeOf(c.load, c.err); got != c.want {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+// recorded are the rows of real runs on a machine of two cores that others used, too.
+var recorded = map[string]struct {
+	file   string
+	lagP99 time.Duration
+	who    string
+	why    string
+}{
+	"5000/s beside two busy processes of its own priority":   {"two-hogs.csv", 3267 * time.Microsecond, "host noise", "other processes used 76 % of all cores"},
+	"5000/s beside four busy processes of its own priority":  {"four-hogs.csv", 3416 * time.Microsecond, "host noise", "other processes used 81 % of all cores"},
+	"90000/s with GOMAXPROCS=1, beside a server and a build": {"one-core.csv", 2120 * time.Microsecond, "generator bound", "0.92 cores and may use 1 of the 2"},
+}
+
+func TestRecordedRunsAreHeldUpByWhoWasThere(t *testing.T) {
+	for name, c := range recorded {
+		file, err := os.Open(filepath.Join("testdata", "health", c.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows, err := readVitals(file)
+		if err := errors.Join(err, file.Close()); err != nil {
+			t.Fatalf("%s: %v", c.file, err)
+		}
+		e := Evidence{LagP99: c.lagP99, Offered: 1, Sent: 1}
+		for _, v := range rows {
+			if p99, seen := v.readings[colLagP99]; seen {
+				e.Seconds++
+				if p99 > float64(maxLagP99) {
+					e.LateSeconds++
+				}
+			}
+		}
+		e.add(healthOf(rows), true)
+		v := Judge(e)
+		if v.Verdict != reports.Invalid || v.Attribution != c.who || !strings.Contains(v.Evidence, c.why) {
+			t.Errorf("%s: %+v, want %q for %q", name, v, c.who, c.why)
 		}
 	}
 }

@@ -46,7 +46,7 @@ func Merge(dirs []string, out string, o MergeOptions) (*reports.Load, error) {
 	if err != nil {
 		return nil, &MergeError{err}
 	}
-	folder, err := openFolder(out)
+	folder, err := openFolder(out, createFile)
 	if err != nil {
 		return nil, err
 	}

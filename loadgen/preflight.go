@@ -26,7 +26,7 @@ func (p *plan) preflight(have resources) (notes []string, err error) {
 	refuse := func(format string, args ...any) ([]string, error) {
 		return nil, &WorkloadError{fmt.Errorf("workload %s: %w", p.Name, fmt.Errorf(format, args...))}
 	}
-	sessions := int64(len(p.uids))
+	sessions := p.connections()
 	if need := sessions + have.openFiles + spareFiles; have.filesLimit > 0 && need > have.filesLimit {
 		return refuse("sessions.count: %d sessions need %d open files and the limit is %d; raise it with ulimit -n %d, or use fewer sessions", sessions, need, have.filesLimit, need)
 	}
@@ -42,6 +42,9 @@ func (p *plan) preflight(have resources) (notes []string, err error) {
 	return notes, nil
 }
 
+// connections returns how many connections this process opens.
+func (p *plan) connections() int64 { return int64(p.mine.last - p.mine.first) }
+
 // footprint estimates what a run takes of memory, in bytes, as far as it grows with the workload: the ledger, the sessions
 // and the histograms.
 func (p *plan) footprint(procs int) int64 {
@@ -50,7 +53,7 @@ func (p *plan) footprint(procs int) int64 {
 		histogram = 226_000  // of our geometry
 	)
 	// Of each metric a filling and an empty one for each shard, the second and the total.
-	return int64(p.memory()) + int64(len(p.uids))*session + int64(metrics)*histogram*int64(2*(procs+1)+2)
+	return int64(p.memory()) + p.connections()*session + int64(metrics)*histogram*int64(2*(procs+1)+2)
 }
 
 func bytesText(n int64) string {
@@ -67,7 +70,7 @@ func bytesText(n int64) string {
 // needed.
 func (p *plan) resourcesFor(target string) resources {
 	have := resources{cores: runtime.NumCPU(), procs: runtime.GOMAXPROCS(0)}
-	have.openFiles, have.filesLimit = openFilesFor(int64(len(p.uids)) + spareFiles)
+	have.openFiles, have.filesLimit = openFilesFor(p.connections() + spareFiles)
 	have.memory = availableMemory()
 	if u, err := url.Parse(target); err == nil && u.Host != "" {
 		have.ports = localPorts()

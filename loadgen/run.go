@@ -63,6 +63,8 @@ type Options struct {
 	// Tests with a fake clock replace the locked thread, and real CPU times, which would not fit the fake seconds.
 	pacer func(*clock) pacer
 	look  func() usage
+	// Tests with a disk that is full replace the files of the run folder.
+	create func(path string) (io.WriteCloser, error)
 }
 
 // Progress is one second of a run.
@@ -122,21 +124,20 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 			return nil, &WorkloadError{fmt.Errorf("the address of the server's metrics: %w", err)}
 		}
 	}
+	ours := false // only our own driver is known to open one connection for a session
 	if o.Driver == nil {
 		if err := CheckURL(o.URL); err != nil {
 			return nil, &WorkloadError{err}
 		}
-		o.Driver = &WireDriver{URL: o.URL, AppID: o.AppID, TLS: o.TLS}
-		notes, err := p.preflight(p.resourcesFor(o.URL))
-		if err != nil {
-			return nil, err
-		}
-		o.Notes = append(slices.Clip(o.Notes), notes...)
+		o.Driver, ours = &WireDriver{URL: o.URL, AppID: o.AppID, TLS: o.TLS}, true
 	}
 	if o.pacer == nil {
 		o.pacer = newPacer
 	}
 	scraper := newScraper(o.ServerMetrics)
+	if o.create == nil {
+		o.create = createFile
+	}
 	if o.look == nil {
 		o.look = newObserver(o.ServerPID, scraper).look
 	}
@@ -151,7 +152,14 @@ func Run(ctx context.Context, w Workload, o Options) (*reports.Load, error) {
 		}
 		p.take(o.Shard.Index, o.Shard.Count)
 	}
-	folder, err := openFolder(o.Dir)
+	if ours {
+		notes, err := p.preflight(p.resourcesFor(o.URL))
+		if err != nil {
+			return nil, err
+		}
+		o.Notes = append(slices.Clip(o.Notes), notes...)
+	}
+	folder, err := openFolder(o.Dir, o.create)
 	if err != nil {
 		return nil, err
 	}
@@ -359,22 +367,19 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	end := r.clock.now()
 	r.phase.Load().end = end
 	r.recorder.shards[0].record(r.ledger.close(end, r.clock.mainStart()), tally{})
-	err := r.monitor.stop()
+	r.folder.logFailed(r.monitor.stop())
 	if note := r.scraper.close(); note != "" {
 		r.options.Notes = append(slices.Clip(r.options.Notes), note)
 	}
 	raw := r.raw(interrupted)
 	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw), Floor: r.options.Floor}
 	load.Manifest.Notes = append(slices.Clip(load.Manifest.Notes), r.plan.notes(load.Summary.AchievedPerS)...)
-	if err == nil {
-		var found []*anomalyLine
-		for _, a := range r.ledger.faults.list {
-			found = append(found, r.plan.spell(a))
-		}
-		health := textFile{HealthFile, func(w io.Writer) error { return writeVitals(w, raw.vitals) }}
-		err = r.folder.write(raw, found, load, health)
+	var found []*anomalyLine
+	for _, a := range r.ledger.faults.list {
+		found = append(found, r.plan.spell(a))
 	}
-	if err != nil {
+	health := textFile{HealthFile, func(w io.Writer) error { return writeVitals(w, raw.vitals) }}
+	if err := r.folder.write(raw, found, load, health); err != nil {
 		return load, fmt.Errorf("run folder %s: %w", r.options.Dir, err)
 	}
 	return load, nil
