@@ -24,7 +24,7 @@ func (w Workload) Lint() []error {
 		return nil
 	}
 	var list []error
-	for _, look := range []func(*plan) []*problem{lintSends, lintChannels, lintSessions, lintMemory, lintThresholds} {
+	for _, look := range []func(*plan) []*problem{lintSends, lintChannels, lintSessions, lintMemory, lintThresholds, lintClosed} {
 		for _, found := range look(p) {
 			list = append(list, *found)
 		}
@@ -106,6 +106,19 @@ func lintSessions(p *plan) []*problem {
 		return nil
 	}
 	return []*problem{bad("sessions.count", "%d of %d sessions, the first of them number %d, send nothing and receive nothing; lower the count, unless it is idle connections that are to be measured", n, len(p.uids), first)}
+}
+
+// lintClosed warns of limits on latencies that a slow server keeps by being sent less.
+func lintClosed(p *plan) (list []*problem) {
+	if !p.closed() {
+		return nil
+	}
+	for i, t := range p.Thresholds {
+		if t.Expr.quantity().latency {
+			list = append(list, bad(fmt.Sprintf("thresholds[%d]", i), "%v: in a closed loop a slow server is sent less, which keeps its latencies low; limit latencies with executor open", t.Expr))
+		}
+	}
+	return list
 }
 
 // lintMemory warns of tables that a machine may not hold.

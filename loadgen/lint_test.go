@@ -11,6 +11,8 @@ func TestLintWarnsOfWhatIsOdd(t *testing.T) {
 	crowded.Channels = append(crowded.Channels, Channels{Name: "hall-%d", Count: 1, Members: 2})
 	lonely := Fanout(100, time.Second, 1, 10)
 	lonely.Sessions.Count = 13
+	closed := limited(t, closedPeers(100, 1), "peer.ack.p50 < 1ms", "loss == 0")
+	closed.Traffic[0].Rate = 5000
 	for name, c := range map[string]struct {
 		workload Workload
 		want     string
@@ -18,6 +20,8 @@ func TestLintWarnsOfWhatIsOdd(t *testing.T) {
 		"nothing":        {Peer(1000, time.Second, 100), ""},
 		"fast sessions":  {Peer(1000, time.Second, 10), "traffic[0].rate: with its rate a session would send 300 messages within 3s, and a server with the usual call limits allows 180; "},
 		"unused channel": {crowded, `channels[1]: no traffic goes to "hall-%d"; `},
+		"closed latency": {closed, "thresholds[0]: peer.ack.p50 < 1ms: in a closed loop a slow server is sent less, "},
+		"few samples":    {limited(t, Peer(10, time.Second, 100), "peer.ack.p99 < 1ms"), "thresholds[0]: peer.ack.p99 < 1ms: about 10 samples are to be expected, and p99 needs 1000"},
 		"idle sessions":  {lonely, "sessions.count: 3 of 13 sessions, the first of them number 10, send nothing and receive nothing; "},
 	} {
 		var got []string

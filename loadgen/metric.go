@@ -58,7 +58,9 @@ func (w *Workload) planned() map[metric]float64 {
 	for i := range w.Traffic {
 		t := &w.Traffic[i]
 		sent := float64(t.average(w.Phases.Measure)) * w.Phases.Measure.Seconds()
-		n[metricLag] += sent
+		if t.Executor != Closed {
+			n[metricLag] += sent
+		}
 		switch t.Op {
 		case OpPeer:
 			for _, m := range []metric{metricPeerAck, metricPeerAckService, metricPeerDeliver} {
