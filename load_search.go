@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -219,6 +220,9 @@ func demandTexts(w loadgen.Workload) []string {
 		"a valid run, not even degraded", "neither the latency nor the number of messages without an answer grows")
 }
 
+// noisePause is how long a search waits for whatever else uses the machine.
+const noisePause = 2 * time.Second
+
 // hunt is a search on its way.
 type hunt struct {
 	*loadSearchCommand
@@ -243,6 +247,9 @@ func (h *hunt) run() error {
 
 // trial plays one trial and keeps its row.
 func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, length time.Duration) (loadgen.TrialResult, error) {
+	if n := len(h.result.Trials); n > 0 && h.result.Trials[n-1].Verdict == reports.TrialNoisy && !rest(h.app.ctx, noisePause) {
+		return loadgen.TrialResult{}, h.app.ctx.Err()
+	}
 	options := h.base
 	died := func() error { return nil }
 	if h.own() {
@@ -352,10 +359,11 @@ func searchCode(s *reports.Search) exitCode {
 // writeSearch prints a search for a terminal.
 func writeSearch(w io.Writer, s *reports.Search) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(t, "rate\tlength\tstep\tverdict\t%s p50\tp99\tachieved\tlag p99\tin flight\treason\t\n", s.Metric)
+	fmt.Fprintf(t, "rate\tlength\tstep\tverdict\t%s p50\tp99\tachieved\tlag p99\tin flight\treason\n", s.Metric)
 	for _, trial := range s.Trials {
-		fmt.Fprintf(t, "%.0f/s\t%v\t%s\t%s\t%s\t%s\t%.0f/s\t%s\t%+.0f/s\t%s\t\n", trial.RatePerS, time.Duration(trial.LengthNS), trial.Step, trial.Verdict,
-			short(time.Duration(trial.P50NS)), short(time.Duration(trial.P99NS)), trial.AchievedPerS, short(time.Duration(trial.LagP99NS)), trial.InFlightPerS, trial.Criterion)
+		reason, _, _ := strings.Cut(trial.Criterion, "; ") // the first; the page has all
+		fmt.Fprintf(t, "%.0f/s\t%v\t%s\t%s\t%s\t%s\t%.0f/s\t%s\t%+.0f/s\t%s\n", trial.RatePerS, time.Duration(trial.LengthNS), trial.Step, trial.Verdict,
+			short(time.Duration(trial.P50NS)), short(time.Duration(trial.P99NS)), trial.AchievedPerS, short(time.Duration(trial.LagP99NS)), trial.InFlightPerS, reason)
 	}
 	t.Flush()
 	for _, note := range s.Notes {
