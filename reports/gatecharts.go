@@ -64,7 +64,7 @@ func forestChart(g *Gate) *chart {
 		c.YTicks = append(c.YTicks, tick{At: y, Label: m.Name})
 		if m.Margin > 0 {
 			from, to := x.at(-math.Log1p(m.Margin)), x.at(math.Log1p(m.Margin))
-			c.Cells = append(c.Cells, heatCell{X: from, Y: y - 9, Width: round(to - from), Height: 18, Strength: 3, Title: fmt.Sprintf("%s: margin %s", m.Name, formatMargin(m.Margin))})
+			c.Cells = append(c.Cells, heatCell{X: from, Y: y - 9, Width: round(to - from), Height: 18, Strength: 2, Title: fmt.Sprintf("%s: margin %s", m.Name, formatMargin(m.Margin))})
 		}
 		said := fmt.Sprintf("%s: %s", m.Name, formatChange(m.Ratio))
 		if m.High > 0 {

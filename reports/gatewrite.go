@@ -165,18 +165,24 @@ func (g *Gate) finest() string {
 
 // tally says how many of the runs count.
 func (g *Gate) tally() string {
-	counted, invalid := 0, 0
+	counted, invalid, degraded := 0, 0, 0
 	for i := range g.Runs {
 		if g.Runs[i].Counted {
 			counted++
 		}
-		if g.Runs[i].Validity == Invalid {
+		switch g.Runs[i].Validity {
+		case Invalid:
 			invalid++
+		case Degraded:
+			degraded++
 		}
 	}
 	said := fmt.Sprintf("%d of %s count", counted, plural(int64(len(g.Runs)), "run", "runs"))
 	if invalid > 0 {
 		said += fmt.Sprintf(", %d invalid", invalid)
+	}
+	if degraded > 0 {
+		said += fmt.Sprintf(", %d degraded", degraded)
 	}
 	if g.Paired {
 		said += fmt.Sprintf("; %d of %s count", g.CountedBlocks(), plural(int64(len(g.Blocks)), "block", "blocks"))

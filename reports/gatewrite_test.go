@@ -261,6 +261,9 @@ func TestTheGatePageInBrowser(t *testing.T) {
 			if charts := eval[float64](b, "document.querySelectorAll('.chart svg').length"); name != "empty" && charts != 6 {
 				t.Errorf("%s: %v charts, want 6", name, charts)
 			}
+			if naked := eval[float64](b, "[...document.querySelectorAll('.banner')].filter(e => getComputedStyle(e).backgroundColor === 'rgba(0, 0, 0, 0)').length"); naked != 0 {
+				t.Errorf("%s: %v notes look like the text around them", name, naked)
+			}
 			if outside := eval[float64](b, labelsOutside); outside != 0 {
 				t.Errorf("%s at %d: %v labels of charts are cut off", name, l.width, outside)
 			}
