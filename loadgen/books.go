@@ -212,11 +212,10 @@ func (b *books) delivered() (total int64) {
 	for _, t := range b.plan.traffic {
 		for number := range t.streams {
 			s := &t.streams[number]
-			// Message n is number n div streams of its stream; those of the warm-up come first.
-			warm := max(t.warm.count()-number+len(t.streams)-1, 0) / len(t.streams)
+			warm, all := t.inStream(number, t.warm.count()), t.inStream(number, t.count())
 			for _, receiver := range b.plan.groups[s.group].receivers {
 				if seat := seatIn(b.sessions[receiver].seats, s.group); seat != nil && receiver != s.sender {
-					total += seat.seen.count(seat.bit(s.slot, warm), seat.bit(s.slot+1, 0))
+					total += seat.seen.count(seat.bit(s.slot, warm), seat.bit(s.slot, all))
 				}
 			}
 		}

@@ -184,6 +184,11 @@ func (t *trafficPlan) streamOf(n int) (s *stream, seq int) {
 	return &t.streams[n%len(t.streams)], n / len(t.streams)
 }
 
+// inStream returns how many of the entry's first n messages belong to a stream.
+func (t *trafficPlan) inStream(number, n int) int {
+	return max(n-number+len(t.streams)-1, 0) / len(t.streams)
+}
+
 func (t *trafficPlan) seqsPer(streams int) int32 {
 	return int32((t.count() + streams - 1) / streams)
 }
