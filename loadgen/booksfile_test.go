@@ -152,7 +152,7 @@ func TestMergedHistogramsHoldEverySampleOfEveryPart(t *testing.T) {
 		var want latencies
 		sums := map[[2]int]*interval{}
 		for i := range count {
-			folder, err := openFolder(filepath.Join(dir, string(rune('a'+i))))
+			folder, err := openFolder(filepath.Join(dir, string(rune('a'+i))), createFile)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -194,7 +194,7 @@ func TestMergedHistogramsHoldEverySampleOfEveryPart(t *testing.T) {
 				}
 			}
 		}
-		out, err := openFolder(filepath.Join(dir, "out"))
+		out, err := openFolder(filepath.Join(dir, "out"), createFile)
 		if err != nil {
 			t.Fatal(err)
 		}
