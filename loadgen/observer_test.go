@@ -30,9 +30,9 @@ func TestObserverSeesThisProcess(t *testing.T) {
 			t.Errorf("%s is %v", c, after.readings[c])
 		}
 	}
-	// The server is this process, seen by another clock.
-	if own, server := after.readings[colGeneratorCPU], after.readings[colServerCPU]; after.serverBy == byClock && math.Abs(own-server) > 0.1*own+50e6 {
-		t.Errorf("this process used %v ns by its own account and %v by its clock", own, server)
+	// The server is this process, seen by another clock, with what other tests have started.
+	if own, server := after.readings[colGeneratorCPU], after.readings[colServerCPU]; after.serverBy == byClock && server < 0.9*own-50e6 {
+		t.Errorf("this process used %v ns by its own account and, with its children, %v by its clock", own, server)
 	}
 	if sum, by := processTree(1 << 30); by != "" || sum != (processes{}) {
 		t.Errorf("a process that is not there used %+v", sum)
