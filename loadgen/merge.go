@@ -186,6 +186,11 @@ func (p parts) raw(whole *plan) *raw {
 		}
 		r.facts.Interrupted = r.facts.Interrupted || c.raw.facts.Interrupted
 		r.facts.WarmupLeft = r.facts.WarmupLeft || c.raw.facts.WarmupLeft
+		r.facts.Local = r.facts.Local || c.raw.facts.Local
+		r.facts.LostNS = max(r.facts.LostNS, c.raw.facts.LostNS)
+		if r.facts.Aborted == nil {
+			r.facts.Aborted = c.raw.facts.Aborted
+		}
 	}
 	r.errors = failures.counts()
 	r.watch()
@@ -216,7 +221,7 @@ func (p parts) manifest(r *raw, o MergeOptions) reports.Manifest {
 	m.ToolVersion, m.Command = o.ToolVersion, o.Command
 	m.Shard, m.Files, m.Parts = nil, nil, r.parts
 	m.Notes = []string{fmt.Sprintf("This run was merged from %d shards. Latencies are those of deliveries within a shard; the ledger holds all.", len(p))}
-	m.Interrupted = r.facts.Interrupted
+	m.Interrupted, m.Aborted, m.LostNS = r.facts.Interrupted, r.facts.Aborted, r.facts.LostNS
 	m.StartedAt = r.startedAt()
 	for _, c := range p {
 		if c.manifest.EndedAt.After(m.EndedAt) {

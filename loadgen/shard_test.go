@@ -171,6 +171,44 @@ func TestMergeJudgesDeliveriesBetweenShards(t *testing.T) {
 	})
 }
 
+func TestARunOfWhichOneShardWasInterruptedIsInterrupted(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s, parent, start := newRig(), t.TempDir(), time.Now().Add(time.Second)
+		w := crossing()
+		login, join := must(newPlan(w)).connectBudget()
+		short, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second+login+join+2500*time.Millisecond, cancel) // in the middle of the measured phase
+		dirs := []string{filepath.Join(parent, "a"), filepath.Join(parent, "b")}
+		var all sync.WaitGroup
+		for i, ctx := range []context.Context{t.Context(), short} {
+			all.Go(func() {
+				if _, err := s.run(ctx, w, Options{Dir: dirs[i], Shard: &Shard{i, 2, start}}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		merged, err := Merge(dirs, filepath.Join(parent, "merged"), MergeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := verified(filepath.Join(parent, "merged")); err != nil {
+			t.Error(err)
+		}
+		row := merged.Summary.Ledger[0]
+		if OutcomeOf(merged, nil) != Interrupted || merged.Manifest.Parts[0].Interrupted || !merged.Manifest.Parts[1].Interrupted || row.Lost == 0 {
+			t.Errorf("outcome %v, parts %+v, ledger %+v", OutcomeOf(merged, nil), merged.Manifest.Parts, row)
+		}
+	})
+}
+
+func must[T any](value T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return value
+}
+
 func TestMergeRefusesWhatIsNotAllOfOneRun(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := crossing()
