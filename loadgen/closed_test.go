@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -189,4 +190,35 @@ func TestImpossibleClosedLoopIsNamed(t *testing.T) {
 			t.Errorf("%s: got %v, want %q", name, err, c.want)
 		}
 	}
+}
+
+func TestShardsOfAClosedLoopAreMerged(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := closedPeers(100, 1)
+		w.Traffic[0].Rate = 500
+		w.Phases.Drain = time.Second
+		merged := playMerged(t, w)
+		if row := merged.Summary.Ledger[0]; row.Sent != 500 || row.DeliveredOnce != 500 {
+			t.Errorf("%d sent and %d delivered; want the ceiling", row.Sent, row.DeliveredOnce)
+		}
+		if merged.Manifest.Name != "peer, closed loop" || !strings.Contains(strings.Join(merged.Manifest.Notes, " "), "cannot be compared with those of an open loop") {
+			t.Errorf("%q with the notes %q", merged.Manifest.Name, merged.Manifest.Notes)
+		}
+	})
+}
+
+// playMerged plays the workload in three shards against an instant server and returns what they come to together.
+func playMerged(t *testing.T, w Workload) *reports.Load {
+	t.Helper()
+	dirs := playShards(t, newRig(), w, 3)
+	out := filepath.Join(t.TempDir(), "merged")
+	merged, err := Merge(dirs, out, MergeOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := verified(out); err != nil {
+		t.Errorf("the merged folder: %v", err)
+	}
+	balanced(t, merged)
+	return merged
 }

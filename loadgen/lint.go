@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/rtmkit/rtmkit/sdk/wire"
 )
@@ -24,7 +25,7 @@ func (w Workload) Lint() []error {
 		return nil
 	}
 	var list []error
-	for _, look := range []func(*plan) []*problem{lintSends, lintChannels, lintSessions, lintMemory, lintThresholds, lintClosed} {
+	for _, look := range []func(*plan) []*problem{lintSends, lintChannels, lintSessions, lintMemory, lintMachine, lintThresholds, lintClosed} {
 		for _, found := range look(p) {
 			list = append(list, *found)
 		}
@@ -127,6 +128,21 @@ func lintMemory(p *plan) []*problem {
 		return []*problem{bad("phases.measure", "the ledger of every message will take some %.1f GiB of memory; see that the machine has it, or shorten the run or lower the rate", need/(1<<30))}
 	}
 	return nil
+}
+
+// lintMachine warns of a run that would not begin on this machine; it may on another.
+func lintMachine(p *plan) []*problem {
+	return p.lintResources(p.resourcesFor("ws://127.0.0.1/rtm/v1"))
+}
+
+func (p *plan) lintResources(have resources) []*problem {
+	_, err := p.preflight(have)
+	if err == nil {
+		return nil
+	}
+	text := strings.TrimPrefix(err.Error(), "workload "+p.Name+": ")
+	path, what, _ := strings.Cut(text, ": ")
+	return []*problem{bad(path, "on this machine, %s", what)}
 }
 
 // memory estimates the bytes of the ledger's tables.

@@ -50,3 +50,16 @@ func TestLintWarnsOfALargeLedger(t *testing.T) {
 		t.Errorf("got %v", list)
 	}
 }
+
+func TestLintWarnsOfWhatThisMachineCannotCarry(t *testing.T) {
+	p, err := newPlan(Peer(1000, time.Second, 500))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if list := p.lintResources(resources{filesLimit: 256}); len(list) != 1 || list[0].path != "sessions.count" || !strings.HasPrefix(list[0].text, "on this machine, 500 sessions need ") {
+		t.Errorf("got %v", list)
+	}
+	if list := p.lintResources(resources{filesLimit: 4096}); len(list) != 0 {
+		t.Errorf("got %v", list)
+	}
+}

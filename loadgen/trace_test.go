@@ -87,6 +87,18 @@ func TestReplayCanBePlannedAgainFromItsRunFolder(t *testing.T) {
 	}
 }
 
+func TestShardsOfAReplayAreMerged(t *testing.T) {
+	w, err := ReadWorkload(replayFolder(t, strings.Replace(replayWorkload, "count: 4", "count: 100", 1), "0.25\n0.5\n1.75\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	inBubble(t, func(t *testing.T) {
+		if row := playMerged(t, w).Summary.Ledger[0]; row.Sent != 5 || row.DeliveredOnce != 5 {
+			t.Errorf("%d sent and %d delivered, want the 2 of the warm-up and the 3 of the trace", row.Sent, row.DeliveredOnce)
+		}
+	})
+}
+
 func TestImpossibleTraceIsNamedInOneSentenceWithItsLine(t *testing.T) {
 	for name, c := range map[string]struct{ old, new, trace, want string }{
 		"no number":       {"", "", "0.5\n# fine\nsoon\n", `:6: traffic[0].trace: times.txt: line 3: "soon" is no time in seconds`},
