@@ -139,7 +139,13 @@ func (x *experiment) run(side reports.GateSide) (*reports.GateRun, error) {
 	case a.ctx.Err() != nil:
 		return nil, context.Cause(a.ctx)
 	}
-	return &run, died()
+	if err := died(); err != nil {
+		return nil, err
+	}
+	if load.Manifest.LostNS > 0 {
+		return nil, fail(exitUnreachable, "the server of -%s went away during run %s, after %s", s.letter, dir, short(time.Duration(load.Manifest.LostNS)))
+	}
+	return &run, nil
 }
 
 // checkRules refuses a number that somebody asked for and that the runs do not have.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,8 @@ var (
 )
 
 // slowServer is the reference server with an engine that burns processor time for each message it routes: its first
-// argument, such as 15us or 0s. It ends with its standard input.
+// argument, such as 15us or 0s. It ends with its standard input, or dies so long after the first message as its second
+// argument says.
 func slowServer() {
 	burn, err := time.ParseDuration(os.Args[1])
 	if err != nil {
@@ -36,7 +38,15 @@ func slowServer() {
 	}
 	cfg := refserver.DefaultConfig()
 	cfg.OpenApps, cfg.Limits.Calls = true, nil
-	cfg.Engine = slowEngine{memory.New(cfg.Limits), burn}
+	slow := slowEngine{Engine: memory.New(cfg.Limits), burn: burn}
+	if len(os.Args) > 2 {
+		life, err := time.ParseDuration(os.Args[2])
+		if err != nil {
+			panic(err)
+		}
+		slow.first = sync.OnceFunc(func() { time.AfterFunc(life, func() { os.Exit(1) }) })
+	}
+	cfg.Engine = slow
 	server, err := refserver.New(cfg)
 	if err != nil {
 		panic(err)
@@ -55,7 +65,8 @@ func slowServer() {
 
 type slowEngine struct {
 	engine.Engine
-	burn time.Duration
+	burn  time.Duration
+	first func() // called with each message, acts once; nil in a server that does not die
 }
 
 func (e slowEngine) Login(ctx context.Context, b *engine.Batch, app, uid string, s engine.Session) (engine.Seat, error) {
@@ -63,17 +74,20 @@ func (e slowEngine) Login(ctx context.Context, b *engine.Batch, app, uid string,
 	if err != nil {
 		return nil, err
 	}
-	return slowSeat{seat, e.burn}, nil
+	return slowSeat{seat, e}, nil
 }
 
 type slowSeat struct {
 	engine.Seat
-	burn time.Duration
+	engine slowEngine
 }
 
 func (s slowSeat) Send(ctx context.Context, b *engine.Batch, to []byte, m engine.Peer) (engine.Fate, error) {
-	if s.burn > 0 {
-		for began := time.Now(); time.Since(began) < s.burn; {
+	if s.engine.first != nil {
+		s.engine.first()
+	}
+	if s.engine.burn > 0 {
+		for began := time.Now(); time.Since(began) < s.engine.burn; {
 		}
 	}
 	return s.Seat.Send(ctx, b, to, m)
@@ -130,6 +144,37 @@ func TestABOnRealBuilds(t *testing.T) {
 		out = t.TempDir()
 	}
 	same, code := compareReal(t, filepath.Join(out, "same"), "0s", "0s", *abBlocks)
+	if code == int(exitViolated) {
+		t.Errorf("identical builds end with exit code %d", code)
+	}
+	identical(t, same)
+	var slower []*reports.Gate
+	for i := range *abSlow {
+		g, code := compareReal(t, filepath.Join(out, fmt.Sprintf("slower-%d", i+1)), "0s", "15us", 6)
+		if slower = append(slower, g); g.Verdict != reports.Regressed || code != int(exitViolated) {
+			t.Errorf("15 µs more for each message: %s, exit code %d", g.Verdict, code)
+		}
+	}
+	tally(t, "15 µs slower, six blocks", slower...)
+}
+
+// tally prints how often each verdict was given, and returns the share of alarms, of improvements too.
+func tally(t *testing.T, name string, gates ...*reports.Gate) (alarms float64) {
+	verdicts := make(map[reports.GateVerdict]int)
+	for _, g := range gates {
+		verdicts[g.Verdict]++
+	}
+	share := func(v reports.GateVerdict) string {
+		return fmt.Sprintf("%.1f %%", 100*float64(verdicts[v])/float64(len(gates)))
+	}
+	t.Logf("%-34s %8d %10s %10s %10s %10s", name, len(gates), share(reports.Regressed), share(reports.Improved), share(reports.Equivalent), share(reports.Inconclusive))
+	return float64(verdicts[reports.Regressed]+verdicts[reports.Improved]) / float64(len(gates))
+}
+
+// identical holds a recorded comparison of a build with itself against what the gate promises: over all its blocks, in
+// sets of six one after the other, and in 2000 sets of six drawn from them with the sides of each block tossed anew.
+func identical(t *testing.T, same *reports.Gate) {
+	t.Helper()
 	var counted []int
 	for i, b := range same.Blocks {
 		if b.Dropped == "" {
@@ -139,25 +184,13 @@ func TestABOnRealBuilds(t *testing.T) {
 	if len(counted) < 20 {
 		t.Fatalf("%d of %d blocks count, 20 are wanted; the machine is not quiet", len(counted), len(same.Blocks))
 	}
-	never := func() bool { return false }
-	tally := func(name string, gates ...*reports.Gate) (alarms float64) {
-		verdicts := make(map[reports.GateVerdict]int)
-		for _, g := range gates {
-			verdicts[g.Verdict]++
-		}
-		share := func(v reports.GateVerdict) string {
-			return fmt.Sprintf("%.1f %%", 100*float64(verdicts[v])/float64(len(gates)))
-		}
-		t.Logf("%-34s %8d %10s %10s %10s %10s", name, len(gates), share(reports.Regressed), share(reports.Improved), share(reports.Equivalent), share(reports.Inconclusive))
-		return float64(verdicts[reports.Regressed]+verdicts[reports.Improved]) / float64(len(gates))
-	}
 	t.Logf("%-34s %8s %10s %10s %10s %10s", "builds", "verdicts", "regressed", "improved", "equivalent", "open")
-	if all := tally("identical, all blocks", same); all > 0 || code == int(exitViolated) {
+	if tally(t, "identical, all blocks", same) > 0 {
 		t.Errorf("identical builds: %s\n%s", same.Verdict, same.Text())
 	}
 	var disjoint, drawn []*reports.Gate
 	for i := 0; i+6 <= len(counted); i += 6 {
-		disjoint = append(disjoint, some(same, counted[i:i+6], never))
+		disjoint = append(disjoint, some(same, counted[i:i+6], func() bool { return false }))
 	}
 	random := rand.New(rand.NewPCG(4, 6))
 	for range 2000 {
@@ -167,18 +200,30 @@ func TestABOnRealBuilds(t *testing.T) {
 		}
 		drawn = append(drawn, some(same, six, func() bool { return random.IntN(2) == 1 }))
 	}
-	if alarms := tally("identical, six after six", disjoint...); alarms > 0 {
+	if alarms := tally(t, "identical, six after six", disjoint...); alarms > 0 {
 		t.Errorf("identical builds: %.0f %% alarms in the sets of six", 100*alarms)
 	}
-	if alarms := tally("identical, six drawn, sides tossed", drawn...); alarms > .06 {
+	if alarms := tally(t, "identical, six drawn, sides tossed", drawn...); alarms > .06 {
 		t.Errorf("identical builds: %.1f %% alarms, 6 %% are allowed", 100*alarms)
 	}
-	var slower []*reports.Gate
-	for i := range *abSlow {
-		g, code := compareReal(t, filepath.Join(out, fmt.Sprintf("slower-%d", i+1)), "0s", "15us", 6)
-		if slower = append(slower, g); g.Verdict != reports.Regressed || code != int(exitViolated) {
-			t.Errorf("15 µs more for each message: %s, exit code %d", g.Verdict, code)
-		}
+}
+
+// TestTheBlocksOfAComparisonAreJudgedInSets goes through the tables of real builds with made-up runs.
+func TestTheBlocksOfAComparisonAreJudgedInSets(t *testing.T) {
+	x := scripted(t, "iii", 24, 24, 1)
+	if err := x.play(); err != nil {
+		t.Fatal(err)
 	}
-	tally("15 µs slower, six blocks", slower...)
+	identical(t, x.gate)
+	worse := scripted(t, "", 24, 24, 1.2)
+	if err := worse.play(); err != nil {
+		t.Fatal(err)
+	}
+	six := []int{3, 4, 5, 9, 20, 23}
+	if g := some(worse.gate, six, func() bool { return false }); g.Verdict != reports.Regressed || len(g.Runs) != 24 {
+		t.Errorf("six blocks of a slower build: %s of %d runs", g.Verdict, len(g.Runs))
+	}
+	if g := some(worse.gate, six, func() bool { return true }); g.Verdict != reports.Improved {
+		t.Errorf("with the sides swapped: %s", g.Verdict)
+	}
 }

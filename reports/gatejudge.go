@@ -15,7 +15,7 @@ func NewGateRun(l *Load, side GateSide, curve string) GateRun {
 	r := GateRun{
 		Dir: l.Dir, Side: side, StartedAt: l.Manifest.StartedAt,
 		Validity: s.Validity.Verdict, Reasons: s.Validity.Reasons,
-		Counted: s.Validity.Verdict != Invalid && !l.Manifest.Interrupted,
+		Counted: s.Validity.Verdict != Invalid && !l.Manifest.Interrupted && l.Manifest.LostNS == 0,
 		Values:  make(map[string]float64),
 	}
 	for _, row := range s.Ledger {

@@ -87,6 +87,8 @@ func refuseStored(all []StoredRun) []error {
 			errs = append(errs, fmt.Errorf("reports: compare: %s has another workload than %s, so their numbers measure different things", run.Name, first.Name))
 		case m.Interrupted:
 			errs = append(errs, fmt.Errorf("reports: compare: %s was interrupted; leave it out", run.Name))
+		case m.LostNS > 0:
+			errs = append(errs, fmt.Errorf("reports: compare: %s lost its server after %s; leave it out", run.Name, formatNS(m.LostNS)))
 		case v.Verdict == Invalid:
 			errs = append(errs, fmt.Errorf("reports: compare: %s is invalid (%s); leave it out or repeat it", run.Name, strings.Join(v.Reasons, "; ")))
 		}

@@ -44,6 +44,7 @@ func TestStoredRunsGetTheSameVerdicts(t *testing.T) {
 func TestStoredRunsThatCannotBeComparedAreNamed(t *testing.T) {
 	for want, spoil := range map[string]func(l *Load){
 		"new/002 has another workload than old/001": func(l *Load) { l.Manifest.WorkloadSHA256 = strings.Repeat("0", 64) },
+		"new/002 lost its server":                   func(l *Load) { l.Manifest.LostNS = 1 },
 		"new/002 was interrupted":                   func(l *Load) { l.Manifest.Interrupted = true },
 		"new/002 is invalid (late)":                 func(l *Load) { l.Summary.Validity = Validity{Verdict: Invalid, Reasons: []string{"late"}} },
 	} {
