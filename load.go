@@ -20,6 +20,7 @@ type loadCommand struct {
 	AB        loadABCommand        `cmd:"" name:"ab" help:"Compare two builds of a server by interleaved runs."`
 	Calibrate loadCalibrateCommand `cmd:"" help:"Measure the floor of this host: a workload against a server that does next to nothing."`
 	Compare   loadCompareCommand   `cmd:"" help:"Compare stored runs of two builds of a server."`
+	K8s       loadK8sCommand       `cmd:"" name:"k8s" help:"Print a Kubernetes manifest that plays a workload in parts."`
 	Lint      loadLintCommand      `cmd:"" help:"Check workload files without running them."`
 	Merge     loadMergeCommand     `cmd:"" help:"Put the run folders of all shards of a run together."`
 	Null      loadNullCommand      `cmd:"" hidden:"" help:"Be that server."`
