@@ -12,6 +12,7 @@ type books struct {
 	plan     *plan
 	entries  []entryBook   // by traffic entry
 	sessions []sessionBook // by session
+	churn    [][]deeds     // by entry that lets sessions come and go, and by its operations
 }
 
 // entryBook has a place for each message of a traffic entry.
@@ -32,6 +33,7 @@ type arrivals struct{ received, duplicated, reordered, leaked int64 }
 type seat struct {
 	group     int32
 	seqs      int32
+	steady    bool // the session is here for the whole run, and reads without pause
 	seen      bitmap
 	excused   bitmap  // may arrive and need not, for instance because the session was just joining; nil for none
 	forbidden bitmap  // must not arrive, because the session was no member; nil for none
@@ -95,6 +97,9 @@ func (b *books) delivery(t *trafficPlan, n int, s *stream, seq int, receiver int
 	bit := seat.bit(s.slot, seq)
 	confirmed := b.entries[t.index].fate[n] == fateSent && b.entries[t.index].answer[n] == answerReceived
 	has, excused, forbidden := seat.has(bit), seat.excused.has(bit), seat.forbidden.has(bit)
+	if t.Op == OpPeer && confirmed {
+		excused = false // the receiving client itself has confirmed the receipt, whatever became of it later
+	}
 	falseReceipt = confirmed && t.Op == OpPeer && !has && !excused
 	switch {
 	case has && forbidden:
@@ -147,6 +152,7 @@ func (b *books) row(t *trafficPlan) reports.LedgerRow {
 			row.Scheduled++
 		}
 		b.balance(&row, t, n)
+		b.absent(&row, t, n)
 	}
 	for i := range b.sessions {
 		if counts := b.sessions[i].counts; counts != nil {

@@ -11,10 +11,11 @@ import (
 	"github.com/rtmkit/rtmkit/reports"
 )
 
-// booksLine is one line of the books file: a head, then the traffic entries, then the sessions, all in the plan's order.
+// booksLine is one line of the books file: a head, then the traffic entries, then what became of the operations of those that send nothing, then the sessions, all in the plan's order.
 type booksLine struct {
 	Head    *headLine    `json:"head,omitempty"`
 	Entry   *entryLine   `json:"entry,omitempty"`
+	Churn   *churnLine   `json:"churn,omitempty"`
 	Session *sessionLine `json:"session,omitempty"`
 }
 
@@ -59,6 +60,7 @@ func writeBooks(w io.Writer, b *books) error {
 			b.plan.traffic[i].ID, packValues(e.fate, fateLetters), packValues(e.answer, answerLetters),
 		}})
 	}
+	lines = append(lines, b.churnLines()...)
 	for _, line := range lines {
 		if err := encoder.Encode(line); err != nil {
 			return err
@@ -110,6 +112,9 @@ func readBooks(r io.Reader, p *plan) (*books, error) {
 			limit += 128 + 3*p.groups[g].bits()
 		}
 	}
+	for _, entry := range p.churn {
+		limit += 1024 + 2*entry.count()
+	}
 	bounded := &io.LimitedReader{R: unpacked, N: int64(limit)}
 	decoder := json.NewDecoder(bounded)
 	decoder.DisallowUnknownFields()
@@ -134,6 +139,9 @@ func readBooks(r io.Reader, p *plan) (*books, error) {
 	if len(b.entries) < len(p.traffic) {
 		return nil, fmt.Errorf("it ends after %d of %d traffic entries", len(b.entries), len(p.traffic))
 	}
+	if err := b.churnComplete(); err != nil {
+		return nil, err
+	}
 	for i := range b.sessions {
 		if there := b.sessions[i].counts != nil; there != p.mine.has(int32(i)) {
 			return nil, fmt.Errorf("session %d is missing, or belongs to another shard", i)
@@ -147,15 +155,17 @@ func (b *books) take(line booksLine, number int, seats [][]int32) error {
 	switch {
 	case number == 1:
 		return b.takeHead(line.Head)
-	case line.Entry != nil && line.Head == nil && line.Session == nil:
+	case line.Entry != nil && line.Head == nil && line.Churn == nil && line.Session == nil:
 		return b.takeEntry(line.Entry)
-	case line.Session != nil && line.Head == nil && line.Entry == nil:
+	case line.Churn != nil && line.Head == nil && line.Entry == nil && line.Session == nil:
+		return b.takeChurn(line.Churn)
+	case line.Session != nil && line.Head == nil && line.Entry == nil && line.Churn == nil:
 		if len(b.entries) < len(b.plan.traffic) {
 			return errors.New("a session stands before the last traffic entry")
 		}
 		return b.takeSession(line.Session, seats)
 	}
-	return errors.New("it is neither a traffic entry nor a session")
+	return errors.New("it is neither a traffic entry nor operations nor a session")
 }
 
 func (b *books) takeHead(head *headLine) error {
@@ -201,7 +211,7 @@ func (b *books) takeSession(line *sessionLine, seats [][]int32) (err error) {
 		return fmt.Errorf("session %d has counts of %d traffic entries and %d seats, and the plan %d and %d",
 			i, len(line.Counts), len(line.Seats), len(b.entries), len(seats[i]))
 	}
-	s.foreign, s.corrupt = line.Foreign, line.Corrupt
+	s.foreign, s.corrupt, s.counts = line.Foreign, line.Corrupt, make([]arrivals, 0, len(line.Counts))
 	for _, c := range line.Counts {
 		s.counts = append(s.counts, arrivals{c[0], c[1], c[2], c[3]})
 	}

@@ -30,7 +30,7 @@ func (p problem) Error() string { return p.path + ": " + p.text }
 // announces.
 func (w Workload) Check() error {
 	w.fill()
-	for _, check := range []func() *problem{w.checkHead, w.checkChannels, w.checkTraffic, w.checkSize, w.checkThresholds} {
+	for _, check := range []func() *problem{w.checkHead, w.checkChannels, w.checkTraffic, w.checkChurn, w.checkSize, w.checkThresholds} {
 		if p := check(); p != nil {
 			return fmt.Errorf("workload %s: %w", w.Name, *p)
 		}
@@ -120,6 +120,11 @@ func (w Workload) checkTraffic() *problem {
 		switch {
 		case t.ID == "":
 			return bad(path+".id", "it is empty; name the entry, such as peer")
+		case t.Op.churns():
+			if p := w.checkExecutor(path, t); p != nil {
+				return p
+			}
+			continue
 		case t.Payload.Type != Text && t.Payload.Type != Raw:
 			return bad(path+".payload.type", "%q is not known; use text or raw", t.Payload.Type)
 		case t.Payload.Bytes < t.Payload.least():
@@ -212,7 +217,7 @@ func (w Workload) checkOp(path string, t Traffic) *problem {
 		}
 		return bad(path+".channel", "%q is the name of no channel group; use one of: %s", t.Channel, strings.Join(w.groupNames(), ", "))
 	}
-	return bad(path+".op", "%q is not known; use peer or channel", t.Op)
+	return bad(path+".op", "%q is not known; use %s", t.Op, opNames)
 }
 
 func (w Workload) groupNames() []string {
@@ -229,6 +234,9 @@ func (w Workload) groupNames() []string {
 func (w Workload) checkSize() *problem {
 	messages, deliveries := 0.0, 0.0
 	for _, t := range w.Traffic {
+		if t.Op.churns() {
+			continue
+		}
 		n := float64(t.Rate)*w.Phases.Warmup.Seconds() + float64(t.average(w.Phases.Measure))*w.Phases.Measure.Seconds()
 		fanout := 1
 		for _, c := range w.Channels {

@@ -27,6 +27,30 @@ type crew struct {
 	inboxes  []*inbox
 	sessions []Session
 	times    timetable
+	present  []int // the sessions that the connect phase logs in
+	target   wire.Server
+	logins   metric
+	joins    metric
+}
+
+func newCrew(p *plan, l *ledger, c *clock, o Options, times timetable) *crew {
+	crew := &crew{
+		plan: p, driver: o.Driver, clock: c, token: o.Token, inboxes: l.inboxes, sessions: make([]Session, len(p.uids)),
+		times:  times,
+		logins: metricLogin, joins: metricJoin,
+	}
+	for session, role := range p.roles {
+		if role != roleReserve && p.mine.has(int32(session)) {
+			crew.present = append(crew.present, session)
+		}
+	}
+	if p.has(OpLogin) {
+		crew.logins = metricConnectLogin
+	}
+	if p.has(OpJoin) {
+		crew.joins = metricConnectJoin
+	}
+	return crew
 }
 
 // login opens all sessions of this process, each when it is due. The first one goes alone, so that a server that is not
@@ -34,23 +58,19 @@ type crew struct {
 func (c *crew) login(ctx context.Context) error {
 	begin := max(c.clock.now(), c.times.connect)
 	due := newConstant(c.plan.Sessions.Rate, maxPhase)
-	var mine []int
-	for i := c.plan.mine.first; i < c.plan.mine.last; i++ {
-		mine = append(mine, int(i))
-	}
-	at := begin + due.due(mine[0])
+	at := begin + due.due(c.present[0])
 	wait(ctx, time.Duration(at-c.clock.now()))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := c.loginOne(ctx, mine[0], at); err != nil {
+	if err := c.loginOne(ctx, c.present[0], at); err != nil {
 		return err
 	}
 	if err := c.checkServer(); err != nil {
 		return err
 	}
-	return c.each(ctx, len(mine)-1, begin, picked{due, mine[1:]}, func(ctx context.Context, i int, due int64) error {
-		return c.loginOne(ctx, mine[i+1], due)
+	return c.each(ctx, len(c.present)-1, begin, picked{due, c.present[1:]}, func(ctx context.Context, i int, due int64) error {
+		return c.loginOne(ctx, c.present[i+1], due)
 	})
 }
 
@@ -64,25 +84,35 @@ func (p picked) count() int      { return len(p.numbers) }
 func (p picked) due(i int) int64 { return p.schedule.due(p.numbers[i]) }
 
 func (c *crew) loginOne(ctx context.Context, i int, due int64) error {
+	session, err := c.open(ctx, i)
+	if err != nil {
+		return fmt.Errorf("session %s: %w", c.plan.uids[i], err)
+	}
+	c.sessions[i] = session
+	c.inboxes[i].shard.record([]sample{{c.logins, c.clock.now() - due}}, tally{})
+	return nil
+}
+
+// open logs session number i in.
+func (c *crew) open(ctx context.Context, i int) (Session, error) {
 	login := Login{UID: c.plan.uids[i]}
 	if c.token != nil {
 		token, err := c.token(login.UID)
 		if err != nil {
-			return fmt.Errorf("login %s: no token: %w", login.UID, err)
+			return nil, fmt.Errorf("no token: %w", err)
 		}
 		login.Token = token
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
-	c.inboxes[i].ledger.target.opens()
-	session, err := c.driver.Open(ctx, login, c.inboxes[i])
+	inbox := c.inboxes[i]
+	inbox.ended.Store(false)
+	inbox.ledger.target.opens()
+	session, err := c.driver.Open(ctx, login, inbox)
 	if err != nil {
-		c.inboxes[i].ledger.target.closed()
-		return fmt.Errorf("session %s: %w", login.UID, err)
+		inbox.ledger.target.closed()
 	}
-	c.sessions[i] = session
-	c.inboxes[i].shard.record([]sample{{metricLogin, c.clock.now() - due}}, tally{})
-	return nil
+	return session, err
 }
 
 // join makes every session a member of its channels. A session's joins follow each other; sessions take turns.
@@ -112,7 +142,7 @@ func (c *crew) join(ctx context.Context) error {
 		if err := c.sessions[p.session].Join(ctx, channel); err != nil {
 			return fmt.Errorf("session %s, channel %s: %w", c.plan.uids[p.session], channel, err)
 		}
-		c.inboxes[p.session].shard.record([]sample{{metricJoin, c.clock.now() - due}}, tally{})
+		c.inboxes[p.session].shard.record([]sample{{c.joins, c.clock.now() - due}}, tally{})
 		return nil
 	})
 }
@@ -149,21 +179,17 @@ func (c *crew) each(ctx context.Context, n int, begin int64, s schedule, do func
 
 // checkServer compares the workload with the limits that the server announced at the first login.
 func (c *crew) checkServer() error {
-	_, limits := c.sessions[c.plan.mine.first].Server()
-	if p := c.plan.checkAllowance(limits); p != nil {
+	first := c.sessions[c.present[0]]
+	server, limits := first.Server()
+	c.target = server
+	p := c.plan.checkAbilities(first)
+	if p == nil {
+		p = c.plan.checkAllowance(limits)
+	}
+	if p != nil {
 		return &WorkloadError{Err: fmt.Errorf("workload %s: %w", c.plan.Name, *p)}
 	}
 	return nil
-}
-
-// server returns how the server presented itself; zero before the first login.
-func (c *crew) server() wire.Server {
-	first := c.sessions[c.plan.mine.first]
-	if first == nil {
-		return wire.Server{}
-	}
-	server, _ := first.Server()
-	return server
 }
 
 // close ends all sessions, at most connecting at once, and waits until none of them can handle anything any more.

@@ -33,6 +33,9 @@ type Session interface {
 	// Join makes the user a member of a channel; it returns when the server has confirmed it, or with a [Failure].
 	Join(ctx context.Context, channel string) error
 
+	// Leave ends the membership of a channel; it returns when the server has confirmed it, or with a [Failure].
+	Leave(ctx context.Context, channel string) error
+
 	// Queue takes a message to be sent at the next Flush. The message and its body belong to the caller again when Queue
 	// returns. It fails, and takes nothing, when the session has ended or too much is waiting for the socket.
 	Queue(m Outgoing) error
@@ -45,6 +48,27 @@ type Session interface {
 	// and ends the session. It waits no longer than ctx allows. When Close returns, handle is not called any more; no
 	// Ended event comes for a session that was closed.
 	Close(ctx context.Context) error
+}
+
+// Cutter is a session whose connection can be broken off; the op reconnect needs it.
+type Cutter interface {
+	// Cut breaks the connection off at once and without a goodbye, as a dead link does. When it returns, handle is not
+	// called any more; no Ended event comes. The session cannot be used again.
+	Cut()
+}
+
+// Pauser is a session that can be a slow reader; the op pause needs it.
+type Pauser interface {
+	// Pause stops reading from the connection, or goes on with it. It may return before the reading has stopped. Closing
+	// or cutting the session ends a pause.
+	Pause(on bool)
+}
+
+// WriteWatcher is a [Handler] that wants to know how long the connection held up what was written.
+type WriteWatcher interface {
+	// WriteBlocked is told how long it took from the moment at which the connection would take no more until it had taken
+	// everything. It may be called from any goroutine, at the same time as Handle, and does not block.
+	WriteBlocked(d time.Duration)
 }
 
 // Outgoing is a message to be sent.
@@ -134,6 +158,8 @@ const (
 	ClassWrite = "write_error"
 	// ClassProtocol: the server sent what the protocol does not allow.
 	ClassProtocol = "protocol_violation"
+	// ClassToken: no token could be had, so that nobody logged in.
+	ClassToken = "no_token"
 	// ClassQueueFull: too much was waiting for the socket, so that the generator did not send.
 	ClassQueueFull = "local_queue_full"
 )

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"sync/atomic"
 	"time"
 )
 
@@ -16,16 +17,18 @@ type inbox struct {
 	seats            []seat
 	counts           []arrivals // by traffic entry
 	foreign, corrupt int64
-	ended            bool // the session broke off before the run closed it
+	slow             bool        // a slow reader: its latencies are its own doing
+	ended            atomic.Bool // the session broke off before the run closed it
+	ends             []int64     // when, in run time: sessions that reconnect can end more than once
 
-	fresh   []int64 // first deliveries of this batch, by traffic entry
+	fresh   []int64 // first deliveries of this batch to those who stay, by traffic entry
 	samples []sample
 	stamper stamper
 }
 
 func newInbox(l *ledger, session int) *inbox {
 	return &inbox{
-		ledger: l, session: int32(session), uid: l.plan.uids[session],
+		ledger: l, session: int32(session), uid: l.plan.uids[session], slow: l.plan.roles[session] == roleSlow,
 		counts: make([]arrivals, len(l.entries)), fresh: make([]int64, len(l.entries)),
 		samples: make([]sample, 0, 64),
 	}
@@ -34,6 +37,7 @@ func newInbox(l *ledger, session int) *inbox {
 func (b *inbox) addSeat(number int32) {
 	g := &b.ledger.plan.groups[number]
 	s := seat{group: number, seqs: g.seqs, last: make([]int32, g.streams)}
+	s.steady = b.ledger.plan.stays(place{b.session, g.channel})
 	s.seen = newBitmap(g.bits())
 	for i := range s.last {
 		s.last[i] = -1
@@ -55,7 +59,8 @@ func (b *inbox) Handle(at time.Time, events []Event) {
 		case Answered, Refused:
 			b.answered(now, e, &done)
 		case Ended:
-			b.ended = true
+			b.ended.Store(true)
+			b.ends = append(b.ends, now)
 			b.ledger.target.broke(now)
 			done.errors++
 			b.ledger.faults.failure(e.Failure)
@@ -125,8 +130,12 @@ func (b *inbox) delivered(now int64, e *Event) {
 		// Another process sent it, by another clock.
 		return
 	}
-	b.fresh[entry.index]++
-	b.timed(now, a, n, stamp.Due, s.split)
+	if seat.steady {
+		b.fresh[entry.index]++
+	}
+	if !b.slow {
+		b.timed(now, a, n, stamp.Due, seat.steady, s.split)
+	}
 }
 
 // routed reports whether a message came under the name of its sender and through its channel.
@@ -146,16 +155,21 @@ func (b *inbox) stray(kind anomalyKind, count *int64) {
 	b.ledger.faults.note(anomaly{kind: kind, receiver: b.session})
 }
 
-// timed records the latencies that a first delivery of message n shows. Of a channel that is split over processes nobody
-// knows which member was the first or the last.
-func (b *inbox) timed(now int64, a *account, n int, due int64, split bool) {
+// timed records the latencies that a first delivery of message n shows. First and last are those among the members who
+// stay, for whether the others have to get the message is known only at the end; and of a channel that is split over
+// processes nobody knows them.
+func (b *inbox) timed(now int64, a *account, n int, due int64, steady, split bool) {
 	if a.Op == OpPeer {
 		if a.measured(n) {
 			b.samples = append(b.samples, sample{metricPeerDeliver, now - due})
 		}
 		return
 	}
-	first, last, complete := a.arrived(n, now)
+	var first, last int64
+	complete := false
+	if steady {
+		first, last, complete = a.arrived(n, now)
+	}
 	if !a.measured(n) {
 		return
 	}
@@ -182,6 +196,9 @@ func (b *inbox) answered(now int64, e *Event, done *tally) {
 	if l := b.ledger.loop; l != nil {
 		defer l.free(a.firstStream + n%len(a.streams))
 	}
+	if a.answeredAt != nil {
+		a.answeredAt[n] = now
+	}
 	if e.Kind == Refused {
 		a.answer[n] = answerError
 		a.owed.Add(-int64(s.steady))
@@ -203,6 +220,14 @@ func (b *inbox) answered(now int64, e *Event, done *tally) {
 	if a.Op == OpPeer {
 		b.samples = append(b.samples, sample{metricPeerAckService, now - a.wrote[n].Load()})
 	}
+}
+
+// WriteBlocked records how long the connection held up what was written, of the sessions that read as fast as they can.
+func (b *inbox) WriteBlocked(d time.Duration) {
+	if b.slow || b.clock.mainStart() == 0 {
+		return
+	}
+	b.shard.record([]sample{{metricWriteBlock, int64(d)}}, tally{})
 }
 
 // violation counts an answer to nothing, or a second answer.

@@ -45,13 +45,16 @@ type account struct {
 	answer []uint8
 	wrote  []atomic.Int64 // run time at which the write began
 
+	// answeredAt is the run time at which the answer came; nil unless sessions come and go.
+	answeredAt []int64
+
 	// For channel messages: receivers still missing, and the first and last arrival in run time.
 	left          []atomic.Int32
 	firstAt, last []atomic.Int64
 
 	sent, answered atomic.Int64 // messages
-	owed           atomic.Int64 // deliveries that have to follow, of messages not answered to the contrary
-	delivered      atomic.Int64 // first deliveries
+	owed           atomic.Int64 // deliveries that those who stay have to get, of messages not answered to the contrary
+	delivered      atomic.Int64 // first deliveries to those who stay
 }
 
 func newLedger(p *plan, run uint32) *ledger {
@@ -62,6 +65,9 @@ func newLedger(p *plan, run uint32) *ledger {
 	for _, t := range p.traffic {
 		n := t.count()
 		a := &account{trafficPlan: t, fate: make([]uint8, n), answer: make([]uint8, n), wrote: make([]atomic.Int64, n)}
+		if len(p.churn) > 0 {
+			a.answeredAt = make([]int64, n)
+		}
 		if t.Op == OpChannel {
 			a.left, a.firstAt, a.last = make([]atomic.Int32, n), make([]atomic.Int64, n), make([]atomic.Int64, n)
 			for i := range n {
@@ -92,7 +98,8 @@ func (l *ledger) inFlight() (n int64) {
 	return n
 }
 
-// settled reports whether every message sent so far is answered and delivered wherever it has to be.
+// settled reports whether every message sent so far is answered and delivered wherever it has to be. Sessions that come
+// and go are left out: what they have to get is known at the end, and the end of their connections brings it.
 func (l *ledger) settled() bool {
 	for _, a := range l.entries {
 		sent := a.sent.Load()
@@ -135,7 +142,7 @@ func (l *ledger) close(at int64, mainStart int64) (givenUp []sample) {
 				continue
 			}
 			s, _ := a.streamOf(n)
-			if l.inboxes[s.sender].ended {
+			if l.inboxes[s.sender].ended.Load() {
 				a.answer[n] = answerLost
 				continue
 			}

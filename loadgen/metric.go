@@ -22,12 +22,18 @@ const (
 	metricChannelAck
 	metricLogin
 	metricJoin
+	metricLeave
+	metricLogout
+	metricReconnect
+	metricConnectLogin
+	metricConnectJoin
+	metricWriteBlock
 	metricLag
 	metrics // how many there are
 )
 
 // The names of the metrics, as they stand in reports and as tags in latency.hlog. All begin at the intended time but
-// peer.ack.service, which begins when the write does.
+// peer.ack.service and write.block, which begin when the write does, and logout.
 var metricNames = [metrics]string{
 	metricPeerAck:        "peer.ack",         // due → receipt
 	metricPeerAckService: "peer.ack.service", // write → receipt
@@ -38,6 +44,12 @@ var metricNames = [metrics]string{
 	metricChannelAck:     "channel.ack",      // due → the server's confirmation
 	metricLogin:          "login",            // due → login confirmed
 	metricJoin:           "join",             // due → join confirmed
+	metricLeave:          "leave",            // due → leave confirmed
+	metricLogout:         "logout",           // begun → connection closed by the server
+	metricReconnect:      "reconnect",        // due → logged in anew and every join confirmed
+	metricConnectLogin:   "connect.login",    // login of the connect phase, in runs that measure logins
+	metricConnectJoin:    "connect.join",     // join of the connect phase, in runs that measure joins
+	metricWriteBlock:     "write.block",      // socket full → socket has everything
 	metricLag:            "lag",              // due → write
 }
 
@@ -51,16 +63,37 @@ func metricNamed(name string) (m metric, known bool) {
 
 // planned returns which metrics a run of the workload has, and about how many samples of each are to be expected.
 func (w *Workload) planned() map[metric]float64 {
-	n := map[metric]float64{metricLogin: float64(w.Sessions.Count)}
+	n := map[metric]float64{}
+	logins, joins := metricLogin, metricJoin
+	if w.has(OpLogin) {
+		logins = metricConnectLogin
+	}
+	if w.has(OpJoin) {
+		joins = metricConnectJoin
+	}
+	for _, role := range w.roles() {
+		if role != roleReserve {
+			n[logins]++
+		}
+	}
 	for _, c := range w.Channels {
-		n[metricJoin] += float64(c.Count * c.Members)
+		n[joins] += float64(c.Count * c.Members)
 	}
 	for i := range w.Traffic {
 		t := &w.Traffic[i]
 		sent := float64(t.average(w.Phases.Measure)) * w.Phases.Measure.Seconds()
+		if t.Op.churns() {
+			for _, op := range t.operations() {
+				if op.timed {
+					n[op.metric] += sent * op.share
+				}
+			}
+			continue
+		}
 		if t.Executor != Closed {
 			n[metricLag] += sent
 		}
+		n[metricWriteBlock] += 0
 		switch t.Op {
 		case OpPeer:
 			for _, m := range []metric{metricPeerAck, metricPeerAckService, metricPeerDeliver} {

@@ -20,6 +20,10 @@ type plan struct {
 
 	mine   block   // the sessions that this process plays: all of them, or those of its shard
 	shards []uint8 // the shard that plays each session; all 0 in a run of one process
+
+	roles  []role         // by session
+	churn  []*churnPlan   // the traffic entries that send nothing
+	moving map[place]bool // the places that join entries name, channels numbered as in the plan
 }
 
 type channelPlan struct {
@@ -48,7 +52,7 @@ type trafficPlan struct {
 	first       int // number of the entry's first message among all messages of the run
 	firstStream int
 	streams     []stream
-	fanout      int // receivers of each message
+	fanout      int // receivers of each message, if all are there
 }
 
 // stream is one sender's messages to one destination.
@@ -56,7 +60,7 @@ type stream struct {
 	sender int32
 	group  int32
 	slot   int32 // number among the group's streams
-	steady int32 // how many of its receivers this process plays
+	steady int32 // how many of its receivers this process plays that stay for the whole run and read without pause
 	split  bool  // whether other processes play some of its receivers
 }
 
@@ -65,16 +69,20 @@ func newPlan(w Workload) (*plan, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	p := &plan{Workload: w, uids: make([]string, w.Sessions.Count), joins: make([][]int32, w.Sessions.Count)}
+	p := &plan{Workload: w, roles: w.roles(), moving: map[place]bool{}, uids: make([]string, w.Sessions.Count), joins: make([][]int32, w.Sessions.Count)}
 	for i := range p.uids {
 		p.uids[i] = fmt.Sprintf(w.Sessions.UID, i)
 	}
-	firstChannel := p.addChannels()
+	ranges := p.addChannels()
+	p.addChurn(ranges)
 	for i, t := range w.Traffic {
+		if t.Op.churns() {
+			continue
+		}
 		seed := uint64(w.Seed) + uint64(i)<<32
 		entry := &trafficPlan{
 			Traffic: t,
-			index:   i,
+			index:   len(p.traffic),
 			warm:    t.warmSchedule(w.Phases.Warmup, seed, w.streamsOf(t)),
 			main:    t.mainSchedule(w.Phases.Measure, seed+1, w.streamsOf(t)),
 			first:   p.messages, firstStream: p.streams,
@@ -83,7 +91,7 @@ func newPlan(w Workload) (*plan, error) {
 		case OpPeer:
 			p.addPeers(entry, rand.New(rand.NewPCG(seed, 0x70616972)))
 		case OpChannel:
-			p.addChannelStreams(entry, firstChannel[t.Channel])
+			p.addChannelStreams(entry, ranges[t.Channel])
 		}
 		p.messages += entry.count()
 		p.streams += len(entry.streams)
@@ -126,44 +134,65 @@ func (p *plan) addChannels() map[string][2]int {
 }
 
 // addPeers gives every session one partner, along a circle in random order through the sessions of its pod: nobody is
-// alone, and nobody is the partner of two.
+// alone, and nobody is the partner of two. Sessions that come and go have no part in it or only receive.
 func (p *plan) addPeers(entry *trafficPlan, random *rand.Rand) {
-	partner := make([]int32, len(p.uids))
-	for _, pod := range pods(len(partner)) {
+	var peers []int32
+	for session, role := range p.roles {
+		if role.hasPeers() {
+			peers = append(peers, int32(session))
+		}
+	}
+	partner := make([]int32, len(peers))
+	for _, pod := range pods(len(peers)) {
 		circle := random.Perm(int(pod.last - pod.first))
 		for i, member := range circle {
-			partner[int(pod.first)+member] = pod.first + int32(circle[(i+1)%len(circle)])
+			partner[int(pod.first)+member] = peers[int(pod.first)+circle[(i+1)%len(circle)]]
 		}
 	}
 	entry.fanout = 1
-	seqs := entry.seqsPer(len(partner))
-	for sender, receiver := range partner {
-		entry.streams = append(entry.streams, stream{sender: int32(sender), group: int32(len(p.groups))})
+	for i, receiver := range partner {
+		s := stream{sender: peers[i], group: int32(len(p.groups))}
+		if p.roles[s.sender] != roleSteady {
+			continue
+		}
+		entry.streams = append(entry.streams, s)
 		p.groups = append(p.groups, group{
-			receivers: []int32{receiver}, channel: -1, entry: int32(entry.index), streams: 1, seqs: seqs,
+			receivers: []int32{receiver}, channel: -1, entry: int32(entry.index), streams: 1,
 		})
+	}
+	for i := range entry.streams {
+		p.groups[entry.streams[i].group].seqs = entry.seqsPer(len(entry.streams))
 	}
 }
 
-// addChannelStreams makes a stream of every member of every channel, channels taking turns.
+// addChannelStreams makes a stream of every member of every channel that stays there, channels taking turns.
 func (p *plan) addChannelStreams(entry *trafficPlan, channels [2]int) {
 	count := channels[1] - channels[0]
 	members := len(p.channels[channels[0]].members)
 	entry.fanout = members - 1
 	firstGroup := len(p.groups)
 	for c := channels[0]; c < channels[1]; c++ {
-		p.groups = append(p.groups, group{
-			receivers: p.channels[c].members, channel: int32(c), entry: int32(entry.index),
-			streams: int32(members), seqs: entry.seqsPer(count * members),
-		})
+		p.groups = append(p.groups, group{receivers: p.channels[c].members, channel: int32(c), entry: int32(entry.index)})
 	}
 	for s := range count * members {
 		channel, member := s%count, s/count
-		entry.streams = append(entry.streams, stream{
-			sender: p.channels[channels[0]+channel].members[member], group: int32(firstGroup + channel), slot: int32(member),
-		})
+		g := &p.groups[firstGroup+channel]
+		sender := g.receivers[member]
+		if !p.stays(place{sender, g.channel}) {
+			continue
+		}
+		entry.streams = append(entry.streams, stream{sender: sender, group: int32(firstGroup + channel), slot: g.streams})
+		g.streams++
+	}
+	for i := range entry.streams {
+		s := &entry.streams[i]
+		g := &p.groups[s.group]
+		g.seqs = entry.seqsPer(len(entry.streams))
 	}
 }
+
+// stays reports whether a session is in a place for the whole run, and reads without pause.
+func (p *plan) stays(at place) bool { return p.roles[at.session] == roleSteady && !p.moving[at] }
 
 // count returns how many messages the entry has in all.
 func (t *trafficPlan) count() int { return t.warm.count() + t.main.count() }
@@ -312,4 +341,15 @@ func (r *round) take(entry *trafficPlan) int {
 type window struct {
 	name       string
 	start, end int64
+}
+
+// connecting returns how many sessions the connect phase logs in.
+func (p *plan) connecting() int {
+	n := 0
+	for _, role := range p.roles {
+		if role != roleReserve {
+			n++
+		}
+	}
+	return n
 }

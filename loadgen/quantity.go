@@ -31,6 +31,7 @@ var quantities = func() map[string]*quantity {
 			return s.Health.ServerCPUPerMessageNS
 		}},
 		"server.rss":          {unit: unitBytes, server: true, of: func(s *reports.Summary) float64 { return float64(s.Health.ServerRSSBytes) }},
+		"operations_failed":   {unit: unitCount, of: failedOperations},
 		"generator.cpu_share": {unit: unitShare, of: func(s *reports.Summary) float64 { return 100 * s.Health.GeneratorCPUShare }},
 	}
 	for m := range metrics {
@@ -46,10 +47,10 @@ var quantities = func() map[string]*quantity {
 		"false_receipts false_receipt":        func(r *reports.LedgerRow) int64 { return r.FalseReceipts },
 		"shed":                                func(r *reports.LedgerRow) int64 { return r.Shed },
 		"send_failed":                         func(r *reports.LedgerRow) int64 { return r.SendFailed },
-		"ack_error ack_errors":                func(r *reports.LedgerRow) int64 { return r.AckError },
+		"ack_error ack_errors":                func(r *reports.LedgerRow) int64 { return r.AckError - r.AbsentError },
 		"ack_timeout ack_timeouts":            func(r *reports.LedgerRow) int64 { return r.AckTimeout },
 		"ack_lost":                            func(r *reports.LedgerRow) int64 { return r.AckLost },
-		"acked_not_received ack_not_received": func(r *reports.LedgerRow) int64 { return r.AckedNotReceived },
+		"acked_not_received ack_not_received": func(r *reports.LedgerRow) int64 { return r.AckedNotReceived - r.AbsentNotReceived },
 	} {
 		q := &quantity{unit: unitCount, labels: []string{"traffic"}, row: row}
 		for name := range strings.FieldsSeq(names) {
@@ -65,9 +66,9 @@ func quantityNames() []string { return slices.Sorted(maps.Keys(quantities)) }
 // failureOps and failureClasses are the words of a [Failure] that labels may name. A word that cannot come is refused,
 // because a misspelt label would count nothing and pass for good.
 var (
-	failureOps     = []string{"connect", "login", "logout", "channel.join", "channel.leave", "peer.send", "channel.send", "session"}
+	failureOps     = []string{"connect", "login", "logout", "channel.join", "channel.leave", "peer.send", "channel.send", "pause", "session"}
 	failureClasses = []string{
 		ClassDial, ClassTLS, ClassHandshake, ClassAuth, ClassKicked, ClassRateLimited, ClassTooLarge, ClassNotMember,
-		ClassAckTimeout, ClassRefused, ClassClosed, ClassRead, ClassWrite, ClassProtocol, ClassQueueFull,
+		ClassAckTimeout, ClassRefused, ClassClosed, ClassRead, ClassWrite, ClassProtocol, ClassToken, ClassQueueFull,
 	}
 )

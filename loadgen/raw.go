@@ -52,7 +52,8 @@ func summarize(r *raw) reports.Summary {
 	s.OfferedPerS, s.ExpectedDeliveriesPerS = r.plan.offered()
 	s.Metrics = r.latencies.summaries()
 	s.Ledger = r.books.rows()
-	s.Equations = r.books.equations(s.Ledger, r.latencies.count)
+	s.Operations = r.books.operations()
+	s.Equations = append(r.books.equations(s.Ledger, r.latencies.count), r.books.operationEquations(r.latencies.count)...)
 	s.Errors = r.errors
 	s.Phases = r.phases()
 	s.Series = r.series
@@ -144,6 +145,9 @@ func (r *raw) evidence() Evidence {
 			}
 			e.Offered++
 		}
+	}
+	for _, row := range r.books.operations() {
+		e.Operations += row.Scheduled
 	}
 	return e
 }

@@ -16,14 +16,14 @@ func (p *plan) expected() time.Duration {
 	if sessions := p.mine.last - p.mine.first; int(sessions) < len(p.uids) {
 		return time.Duration(p.timetable(0).close)
 	}
-	connect := float64(len(p.uids))/float64(p.Sessions.Rate) + float64(p.joinedBy)/float64(p.Sessions.JoinRate)
+	connect := float64(p.connecting())/float64(p.Sessions.Rate) + float64(p.joinedBy)/float64(p.Sessions.JoinRate)
 	return time.Duration(connect*float64(time.Second)) + p.Phases.Warmup + p.Phases.Measure
 }
 
 // raw takes stock of the run. Everything has ended by then.
 func (r *run) raw(interrupted bool) *raw {
 	raw := &raw{
-		plan: r.plan, books: r.ledger.books(), latencies: &r.recorder.latencies, series: r.series(),
+		plan: r.plan, books: r.books(), latencies: &r.recorder.latencies, series: r.series(),
 		errors: r.ledger.faults.counts(),
 		vitals: r.monitor.rows,
 		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL), Aborted: r.aborted.Load(), LostNS: r.ledger.target.lostAt.Load()},
@@ -48,7 +48,7 @@ func (p *plan) text() []byte {
 func (r *run) manifest(interrupted bool) reports.Manifest {
 	text := r.plan.text()
 	sum := sha256.Sum256(text)
-	server := r.crew.server()
+	server := r.crew.target
 	m := reports.Manifest{
 		Schema: reports.LoadSchema, Name: r.plan.title(), ToolVersion: r.options.ToolVersion,
 		Workload: string(text), WorkloadSHA256: hex.EncodeToString(sum[:]), Seed: r.plan.Seed,

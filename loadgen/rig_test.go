@@ -30,6 +30,10 @@ type rig struct {
 	stall   time.Duration
 	// connect, if set, replaces the answer to a login.
 	connect func(uid string) error
+	// stuck, if set, names users whose logins are never answered.
+	stuck func(uid string) bool
+	// ask, if set, is asked before a join or leave; its error is the answer.
+	ask func(op, uid string) error
 	// opened, if set, learns of every session.
 	opened func(*rigSession)
 
@@ -50,6 +54,7 @@ type routed struct {
 	body   []byte
 	hold   int           // deliver it only behind so many later messages of the run
 	cut    bool          // end the sender's session instead of answering
+	insist bool          // claim the receipt of who is not there
 	tell   string        // who gets the answer
 	again  []string      // who gets it after that
 	spread time.Duration // the server takes so long before each receiver but the first
@@ -70,6 +75,8 @@ type rigSession struct {
 	queued []rigMessage
 	mu     sync.Mutex
 	ended  bool
+	closed bool
+	paused chan struct{}
 }
 
 func newRig() *rig {
@@ -82,11 +89,15 @@ func newRig() *rig {
 	return s
 }
 
-func (s *rig) Open(_ context.Context, login Login, handle Handler) (Session, error) {
+func (s *rig) Open(ctx context.Context, login Login, handle Handler) (Session, error) {
 	if s.connect != nil {
 		if err := s.connect(login.UID); err != nil {
 			return nil, err
 		}
+	}
+	if s.stuck != nil && s.stuck(login.UID) {
+		<-ctx.Done()
+		return nil, &Failure{Op: "login", Class: ClassAckTimeout, Text: context.Cause(ctx).Error()}
 	}
 	session := &rigSession{rig: s, uid: login.UID, handle: handle, events: make(chan Event, 1<<10), over: make(chan struct{})}
 	s.mu.Lock()
@@ -106,6 +117,12 @@ func (s *rig) Open(_ context.Context, login Login, handle Handler) (Session, err
 // dispatch hands the session's events over one by one.
 func (c *rigSession) dispatch() {
 	for e := range c.events {
+		c.mu.Lock()
+		paused := c.paused
+		c.mu.Unlock()
+		if paused != nil {
+			<-paused
+		}
 		c.handle.Handle(time.Now(), []Event{e})
 	}
 	close(c.over)
@@ -116,10 +133,52 @@ func (c *rigSession) Server() (wire.Server, wire.Limits) {
 }
 
 func (c *rigSession) Join(_ context.Context, channel string) error {
+	if c.rig.ask != nil {
+		if err := c.rig.ask("join", c.uid); err != nil {
+			return err
+		}
+	}
 	c.rig.mu.Lock()
 	defer c.rig.mu.Unlock()
 	c.rig.members[channel] = append(c.rig.members[channel], c.uid)
 	return nil
+}
+
+func (c *rigSession) Leave(_ context.Context, channel string) error {
+	if c.rig.ask != nil {
+		if err := c.rig.ask("leave", c.uid); err != nil {
+			return err
+		}
+	}
+	c.rig.remove(c.uid, channel)
+	return nil
+}
+
+// remove ends a membership, or all of a user with the channel "".
+func (s *rig) remove(uid, channel string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, members := range s.members {
+		if channel == "" || name == channel {
+			s.members[name] = slices.DeleteFunc(members, func(m string) bool { return m == uid })
+		}
+	}
+}
+
+// Cut ends the session as Close does, for this server has no grace.
+func (c *rigSession) Cut() { _ = c.Close(context.Background()) }
+
+// Pause holds the session's events back.
+func (c *rigSession) Pause(on bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case on && c.paused == nil:
+		c.paused = make(chan struct{})
+	case !on && c.paused != nil:
+		close(c.paused)
+		c.paused = nil
+	}
 }
 
 func (c *rigSession) Queue(m Outgoing) error {
@@ -151,16 +210,19 @@ func (c *rigSession) end() {
 	}
 }
 
-func (c *rigSession) put(e Event) {
+func (c *rigSession) put(e Event) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.ended {
 		c.events <- e
 	}
+	return !c.closed
 }
 
 func (c *rigSession) Close(context.Context) error {
+	c.Pause(false)
 	c.mu.Lock()
+	c.closed = true
 	if !c.ended {
 		c.ended = true
 		close(c.events)
@@ -173,6 +235,7 @@ func (c *rigSession) Close(context.Context) error {
 
 // leave stops the server after the last session.
 func (s *rig) leave(uid string) {
+	s.remove(uid, "")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sessions, uid)
@@ -243,7 +306,9 @@ func (s *rig) route(n int, m rigMessage) (deliver func(), hold int) {
 			if m.Channel {
 				e.Channel = []byte(r.via)
 			}
-			s.put(uid, e)
+			if !s.put(uid, e) && !m.Channel && !r.insist {
+				r.answer.Received = false
+			}
 		}
 		if r.late == 0 {
 			answer()
@@ -257,10 +322,10 @@ func (s *rig) session(uid string) *rigSession {
 	return s.sessions[uid]
 }
 
-func (s *rig) put(uid string, e Event) {
-	if session := s.session(uid); session != nil {
-		session.put(e)
-	}
+// put reports whether the user had a session that nobody had closed; one that broke off is none the wiser.
+func (s *rig) put(uid string, e Event) bool {
+	session := s.session(uid)
+	return session != nil && session.put(e)
 }
 
 // inBubble runs f with a fake clock: time stands still while anything can happen, and then jumps.

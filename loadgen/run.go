@@ -191,6 +191,7 @@ type run struct {
 	ledger   *ledger
 	recorder *recorder
 	crew     *crew
+	churn    *churn
 	sender   *sender
 	pacer    pacer
 	monitor  *monitor
@@ -219,14 +220,12 @@ func newRun(p *plan, o Options, folder *folder) *run {
 		r.times = p.timetable(r.clock.at(o.Shard.StartAt))
 	}
 	r.ledger = newLedger(p, id)
+	r.crew = newCrew(p, r.ledger, r.clock, o, r.times)
+	r.churn = newChurn(r.crew, r.ledger)
 	r.recorder = newRecorder(1+runtime.GOMAXPROCS(0), slices.Sorted(maps.Keys(p.planned()))...)
 	for i, inbox := range r.ledger.inboxes {
 		// Shard 0 is the sender's own.
 		inbox.clock, inbox.shard = r.clock, r.recorder.shards[1+i%(len(r.recorder.shards)-1)]
-	}
-	r.crew = &crew{
-		plan: p, driver: o.Driver, clock: r.clock, token: o.Token,
-		inboxes: r.ledger.inboxes, sessions: make([]Session, len(p.uids)), times: r.times,
 	}
 	r.pacer = o.pacer(r.clock)
 	r.sender = newSender(r.ledger, r.clock, r.pacer, r.crew.sessions, r.recorder.shards[0])
@@ -279,16 +278,16 @@ func (r *run) play(ctx context.Context) {
 	if r.plan.Phases.Warmup > 0 {
 		r.until(ctx, r.times.warmup)
 		r.enter(phaseWarmup)
-		r.round(false)
-		r.warmupLeft = !r.settle(ctx)
+		churned := r.round(false)
+		r.warmupLeft = !r.settle(ctx, churned)
 	}
 	r.until(ctx, r.times.measure)
 	r.enter(phaseMeasure)
 	r.vigil.begin(r.phase.Load().start)
 	r.monitor.edge(markBegin)
-	r.round(true)
+	churned := r.round(true)
 	r.enter(phaseDrain)
-	r.settle(ctx)
+	r.settle(ctx, churned)
 	r.monitor.edge(markEnd)
 	r.until(ctx, r.times.close)
 }
@@ -298,8 +297,8 @@ func (r *run) until(ctx context.Context, at int64) {
 	wait(ctx, time.Duration(at-r.clock.now())-startLead)
 }
 
-// round plays the schedules of one phase and waits for the phase's end.
-func (r *run) round(main bool) {
+// round plays the schedules of one phase and waits for the phase's end. What it returns may still be at work.
+func (r *run) round(main bool) *churnRound {
 	span := r.plan.Phases.Warmup
 	start := max(r.clock.now()+int64(startLead), r.times.warmup)
 	if main {
@@ -307,6 +306,7 @@ func (r *run) round(main bool) {
 		start = max(start, r.times.measure)
 		r.clock.setMainStart(start)
 	}
+	churned := r.churn.begin(r.playing, main, start, start+int64(span))
 	played := make(chan struct{})
 	go func() {
 		defer close(played)
@@ -318,10 +318,13 @@ func (r *run) round(main bool) {
 	}()
 	<-played
 	wait(r.playing, time.Duration(start+int64(span)-r.clock.now()))
+	return churned
 }
 
-// settle waits until no message is missing, as long as the drain may take, and reports whether that was reached.
-func (r *run) settle(ctx context.Context) bool {
+// settle waits until no message is missing and nobody is coming or going, as long as the drain may take, and reports
+// whether that was reached.
+func (r *run) settle(ctx context.Context, churned *churnRound) bool {
+	defer churned.stop()
 	deadline := r.clock.now() + int64(r.plan.Phases.Drain)
 	if ctx.Err() != nil {
 		deadline = min(deadline, r.clock.now()+int64(interruptedDrain))
@@ -329,13 +332,14 @@ func (r *run) settle(ctx context.Context) bool {
 	if r.ledger.target.isLost() {
 		deadline = r.clock.now() // nothing can come any more
 	}
+	settled := func() bool { return r.ledger.settled() && churned.idle() }
 	for r.clock.now() < deadline {
-		if r.ledger.settled() {
+		if settled() {
 			return true
 		}
 		wait(context.WithoutCancel(ctx), settleStep)
 	}
-	return r.ledger.settled()
+	return settled()
 }
 
 func wait(ctx context.Context, d time.Duration) {
@@ -367,6 +371,7 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 	end := r.clock.now()
 	r.phase.Load().end = end
 	r.recorder.shards[0].record(r.ledger.close(end, r.clock.mainStart()), tally{})
+	r.churn.expect(r.ledger)
 	r.folder.logFailed(r.monitor.stop())
 	if note := r.scraper.close(); note != "" {
 		r.options.Notes = append(slices.Clip(r.options.Notes), note)

@@ -67,7 +67,8 @@ func acceptedWorkloads(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, w := range map[string]Workload{"closed": closedPeers(4, 2), "staged": staged, "replay, as run": replay} {
+	for name, w := range map[string]Workload{"closed": closedPeers(4, 2), "staged": staged, "replay, as run": replay,
+		"joins": coming(OpJoin, 20, "5-8"), "logins": reserve(20), "pauses": coming(OpPause, 20, "5-8")} {
 		if err := w.Check(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

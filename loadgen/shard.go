@@ -136,11 +136,14 @@ func (p *plan) take(index, count int) {
 			p.shards[session] = uint8(i)
 		}
 	}
-	here := make([]int32, len(p.groups)) // receivers of each group
+	here, stay := make([]int32, len(p.groups)), make([]int32, len(p.groups)) // receivers of each group
 	for g := range p.groups {
 		for _, receiver := range p.groups[g].receivers {
 			if p.mine.has(receiver) {
 				here[g]++
+				if p.stays(place{receiver, p.groups[g].channel}) {
+					stay[g]++
+				}
 			}
 		}
 	}
@@ -148,7 +151,7 @@ func (p *plan) take(index, count int) {
 		for i := range t.streams {
 			s := &t.streams[i]
 			g := &p.groups[s.group]
-			s.steady, s.split = here[s.group], int(here[s.group]) < len(g.receivers)
+			s.steady, s.split = stay[s.group], int(here[s.group]) < len(g.receivers)
 			if g.channel >= 0 && p.mine.has(s.sender) {
 				s.steady-- // a member gets no message of its own
 			}
@@ -160,6 +163,9 @@ func (p *plan) take(index, count int) {
 func (p *plan) checkShard(s *Shard) error {
 	if s.Count < 1 || s.Count > maxShards || s.Index < 0 || s.Index >= s.Count {
 		return fmt.Errorf("shard %d of %d is none; shards count from 0, and there are at most %d", s.Index, s.Count, maxShards)
+	}
+	if len(p.churn) > 0 && s.Count > 1 {
+		return fmt.Errorf("workload %s: traffic %s: whether a message had to reach who was just coming or going is told by one clock, so that the op %s cannot be played in shards; run it in one process", p.Name, p.churn[0].ID, p.churn[0].Op)
 	}
 	if s.Count > len(p.uids) {
 		return fmt.Errorf("workload %s: sessions.count: %d sessions cannot be cut into %d shards", p.Name, len(p.uids), s.Count)

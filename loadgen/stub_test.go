@@ -137,6 +137,11 @@ func (c *stubConn) serve(f wire.Frame) {
 		s.mu.Unlock()
 		c.write(&wire.ChannelJoinOK{ID: f.ID, Seq: 1, Count: n})
 		c.write(&wire.ChannelMemberCount{Channel: f.Channel, Count: n})
+	case *wire.ChannelLeave:
+		s.mu.Lock()
+		delete(s.members[f.Channel], c.uid)
+		s.mu.Unlock()
+		c.write(&wire.OK{Answers: wire.KindChannelLeave, ID: f.ID})
 	case *wire.PeerSend:
 		s.mu.Lock()
 		to := s.users[f.To]

@@ -80,7 +80,7 @@ func TestThresholdThatCannotBeKeptOrBrokenIsRefusedWithItsLine(t *testing.T) {
 		"empty":              {"peer.ack.p99 < 50ms", `""`, `w.yaml:5: threshold "", column 1: the text ends`},
 		"a list":             {"peer.ack.p99 < 50ms", `[1]`, `w.yaml:5: a threshold is a text`},
 		"not a duration":     {"after: 10s", "after: soon", `w.yaml:9: `},
-		"not measured":       {"peer.ack.p99 < 50ms", "channel.last.p99 < 50ms", `w.yaml:5: thresholds[0]: channel.last.p99 < 50ms: this workload measures no channel.last; it measures peer.ack, peer.ack.service, peer.deliver, login, lag`},
+		"not measured":       {"peer.ack.p99 < 50ms", "channel.last.p99 < 50ms", `w.yaml:5: thresholds[0]: channel.last.p99 < 50ms: this workload measures no channel.last; it measures peer.ack, peer.ack.service, peer.deliver, login, write.block, lag`},
 		"no such traffic":    {"peer.ack.p99 < 50ms", "loss{traffic=room} == 0", `w.yaml:5: thresholds[0]: loss{traffic=room} == 0: no traffic has the id "room"; known: peer`},
 		"too long a window":  {"peer.ack.p99 < 50ms", "peer.ack.p99 < 50ms per 30s window", `w.yaml:5: thresholds[0]: peer.ack.p99 < 50ms per 30s window: a window of 30s does not fit`},
 		"after no abort":     {"    abort: true\n", "", `w.yaml:7: thresholds[2]: peer.ack.p50 < 5ms: after belongs to abort: true`},

@@ -170,7 +170,11 @@ func (v *vigil) judge(s *reports.Summary, totals [metrics]*hdrhistogram.Histogra
 		}
 	}
 	var list []reports.Threshold
-	for _, e := range v.implicit(s.Ledger) {
+	implicit := v.implicit(s.Ledger)
+	if failed := (Limit{metric: "operations_failed", is: "=="}); len(s.Operations) > 0 && !v.limits(failed.quantity(), "") {
+		implicit = append(implicit, failed)
+	}
+	for _, e := range implicit {
 		t := e.judge(&Threshold{Expr: e}, s, nil)
 		t.Implicit = true
 		list = append(list, t)
@@ -309,7 +313,7 @@ func (e *Limit) selects(name, value string) bool {
 }
 
 // implicitCounts are what every run has to keep at zero, whatever its workload: the server takes each message, answers
-// it, and reaches each peer, all of whom are online.
+// it, and reaches each peer that is logged in.
 var implicitCounts = []string{"ack_error", "ack_timeout", "ack_lost", "acked_not_received", "send_failed"}
 
 // implicit returns the limits that hold without being named: one for all traffic, or one for each entry that is left where

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -40,7 +41,8 @@ type wireSession struct {
 	out            []byte
 	sent           int
 	busy           bool
-	wrote          bool // since the reader last looked
+	wrote          bool      // since the reader last looked
+	blocked        time.Time // since when the socket has held up the writing, while busy
 	dead           *Failure
 	spare          []byte
 	frame, payload []byte
@@ -51,6 +53,10 @@ type wireSession struct {
 	lastID  uint64
 	waiting map[uint64]chan wire.Frame
 	closing bool
+
+	// Pauses of the reading. The flag tells the reader, without the lock, that it has to wait for resumed.
+	paused  atomic.Bool
+	resumed chan struct{}
 
 	// Reading, all by the reading goroutine.
 	in       []byte
@@ -93,6 +99,14 @@ func (s *wireSession) Server() (wire.Server, wire.Limits) { return s.server, s.l
 func (s *wireSession) Join(ctx context.Context, channel string) error {
 	_, err := s.call(ctx, wire.KindChannelJoin, func(id uint64) wire.Frame {
 		return &wire.ChannelJoin{ID: id, Channel: channel}
+	})
+	return err
+}
+
+// Leave ends the membership of a channel.
+func (s *wireSession) Leave(ctx context.Context, channel string) error {
+	_, err := s.call(ctx, wire.KindChannelLeave, func(id uint64) wire.Frame {
+		return &wire.ChannelLeave{ID: id, Channel: channel}
 	})
 	return err
 }
@@ -153,7 +167,7 @@ func (s *wireSession) Flush() {
 	case s.sent == len(s.out):
 		s.out, s.sent = s.out[:0], 0
 	default:
-		s.busy = true
+		s.busy, s.blocked = true, time.Now()
 		go s.writeRest()
 	}
 }
@@ -173,6 +187,9 @@ func (s *wireSession) writeRest() {
 		}
 	}
 	s.busy = false
+	if watcher, is := s.handle.(WriteWatcher); is && s.dead == nil {
+		watcher.WriteBlocked(time.Since(s.blocked))
+	}
 }
 
 // fail ends the session for writers; closing the connection ends it for the reader. The caller holds the lock.
@@ -221,8 +238,35 @@ func (s *wireSession) call(ctx context.Context, op wire.Kind, request func(id ui
 	}
 }
 
+// Cut breaks the connection off.
+func (s *wireSession) Cut() {
+	if c, ok := s.conn.(*net.TCPConn); ok {
+		// A reset instead of a goodbye; and no port stays behind in the state that waits for late packets.
+		_ = c.SetLinger(0)
+	}
+	s.abort()
+}
+
+// Pause stops reading, or goes on with it. Pings go on, for a slow reader is not a silent one.
+func (s *wireSession) Pause(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case on == s.paused.Load():
+	case on:
+		s.resumed = make(chan struct{})
+		s.paused.Store(true)
+		// Wakes the reader.
+		_ = s.conn.SetReadDeadline(time.Now())
+	default:
+		s.paused.Store(false)
+		close(s.resumed)
+	}
+}
+
 // Close logs out and waits until the server has closed the connection.
 func (s *wireSession) Close(ctx context.Context) error {
+	s.Pause(false)
 	s.mu.Lock()
 	s.closing = true
 	dead := s.dead
@@ -246,6 +290,7 @@ func (s *wireSession) Close(ctx context.Context) error {
 
 // abort closes the connection without a word and waits for the reader.
 func (s *wireSession) abort() {
+	s.Pause(false)
 	s.mu.Lock()
 	s.closing = true
 	s.fail(&Failure{Op: "session", Class: ClassRead, Text: "closed"})
@@ -278,6 +323,9 @@ func (s *wireSession) readAll() *Failure {
 		if failure := s.parse(now); failure != nil {
 			return failure
 		}
+		if s.paused.Load() {
+			s.rest()
+		}
 		n, err := s.conn.Read(s.in[s.filled:])
 		now = time.Now()
 		s.filled += n
@@ -302,7 +350,33 @@ func plainError(err error) string {
 	return err.Error()
 }
 
-func (s *wireSession) setDeadline(now time.Time) { _ = s.conn.SetReadDeadline(now.Add(s.idle)) }
+// setDeadline bounds the next read. A pause has set its own bound, which must stand.
+func (s *wireSession) setDeadline(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.paused.Load() {
+		_ = s.conn.SetReadDeadline(now.Add(s.idle))
+	}
+}
+
+// rest waits until the pause is over.
+func (s *wireSession) rest() {
+	s.mu.Lock()
+	resumed := s.resumed
+	s.mu.Unlock()
+	timer := time.NewTimer(s.idle)
+	defer timer.Stop()
+	for {
+		select {
+		case <-resumed:
+			s.setDeadline(time.Now())
+			return
+		case now := <-timer.C:
+			s.keepAlive(now)
+			timer.Reset(s.idle)
+		}
+	}
+}
 
 // keepAlive pings if nothing was written since the last look. It looks twice per announced interval.
 func (s *wireSession) keepAlive(now time.Time) {

@@ -149,7 +149,8 @@ type Traffic struct {
 	// Op is what is sent.
 	Op Op `yaml:"op"`
 
-	// Channel is the Name of the channel group that messages go to; for the op channel only.
+	// Channel is the Name of the channel group that messages go to, or that sessions join and leave; for the ops channel
+	// and join only.
 	Channel string `yaml:"channel,omitempty"`
 
 	// Executor is what makes a message due: [Open], which is also the default, [Closed] or [Replay].
@@ -182,8 +183,15 @@ type Traffic struct {
 	// given, the file must have it.
 	TraceSHA256 string `yaml:"trace_sha256,omitempty"`
 
-	// Payload describes the messages.
-	Payload Payload `yaml:"payload"`
+	// Payload describes the messages; the ops that send none have none.
+	Payload Payload `yaml:"payload,omitempty"`
+
+	// Sessions is the range of sessions that come and go, such as "80-99", both ends included, from 0; for the ops login,
+	// reconnect and pause, and for join, where nothing means every member of the group.
+	Sessions string `yaml:"sessions,omitempty"`
+
+	// Hold is how long a session stops reading; for the op pause only.
+	Hold time.Duration `yaml:"hold,omitempty"`
 
 	recorded *trace
 }
@@ -266,9 +274,11 @@ func (w *Workload) fill() {
 			orElse(&t.Rate, t.recorded.rate())
 			orElse(&t.TraceSHA256, t.recorded.sha256())
 		}
-		orElse(&t.Payload.Type, Text)
-		orElse(&t.Payload.Bytes, 64)
-		if t.Op == OpChannel && len(w.Channels) == 1 {
+		if !t.Op.churns() {
+			orElse(&t.Payload.Type, Text)
+			orElse(&t.Payload.Bytes, 64)
+		}
+		if (t.Op == OpChannel || t.Op == OpJoin) && len(w.Channels) == 1 {
 			orElse(&t.Channel, w.Channels[0].Name)
 		}
 	}

@@ -73,7 +73,7 @@ func TestImpossibleWorkloadIsNamedInOneSentenceWithItsLine(t *testing.T) {
 		"pattern of strings":  {"lt-%03d", "lt-%s", `w.yaml:4: sessions.uid: "lt-%s" needs exactly one number verb`},
 		"id against protocol": {"lt-%03d", "lt/%03d", `w.yaml:4: sessions.uid: "lt/%03d" makes an id that the protocol refuses: byte 2`},
 		"payload too small":   {"bytes: 128", "bytes: 31", `w.yaml:12: traffic[0].payload.bytes: 31 bytes cannot hold the stamp that every message carries; a raw message needs at least 32`},
-		"unknown op":          {"op: peer", "op: shout", `w.yaml:9: traffic[0].op: "shout" is not known; use peer or channel`},
+		"unknown op":          {"op: peer", "op: shout", `w.yaml:9: traffic[0].op: "shout" is not known; use peer, channel, join, login, reconnect or pause`},
 		"unknown arrival":     {"poisson", "bursts", `w.yaml:10: traffic[0].arrival: "bursts" is not known; use constant, poisson or burst`},
 		"unknown executor":    {"poisson", "poisson\n    executor: opne", `w.yaml:11: traffic[0].executor: "opne" is not known; use open, closed or replay`},
 		"burst of one":        {"poisson", "burst", `w.yaml:8: traffic[0].burst: 0 messages at once are no burst; use 2 to 100000`},

@@ -138,6 +138,10 @@ type Summary struct {
 	// Ledger says what became of each message, one row per traffic id of the
 	// workload, over all phases.
 	Ledger []LedgerRow `json:"ledger,omitempty"`
+	// Operations say what became of the logins, joins and the like that the
+	// workload asked for while messages flowed, one row per traffic id and
+	// operation, over all phases.
+	Operations []Operation `json:"operations,omitempty"`
 	// Equations are the invariants of the ledger. One that does not hold makes
 	// the run fail whatever the latency.
 	Equations []Equation `json:"equations,omitempty"`
@@ -285,8 +289,14 @@ type LedgerRow struct {
 	AckedReceived int64 `json:"acked_received"`
 	// AckedNotReceived is how many were answered with received false.
 	AckedNotReceived int64 `json:"acked_not_received"`
+	// AbsentNotReceived is how many of those are right because the receiver
+	// was not surely logged in.
+	AbsentNotReceived int64 `json:"absent_not_received,omitempty"`
 	// AckError is how many were answered with an error.
 	AckError int64 `json:"ack_error"`
+	// AbsentError is how many of those were to a receiver that was not surely
+	// logged in, so that a server may have been left without its receipt.
+	AbsentError int64 `json:"absent_error,omitempty"`
 	// AckTimeout is how many were not answered in time.
 	AckTimeout int64 `json:"ack_timeout"`
 	// AckLost is how many lost their answer to a broken connection.
@@ -322,6 +332,24 @@ type LedgerRow struct {
 // receipt.
 func (r LedgerRow) Clean() bool {
 	return r.Lost+r.Duplicated+r.Reordered+r.Leaked+r.Foreign+r.Corrupt+r.FalseReceipts == 0
+}
+
+// Operation says what became of one kind of operation of one traffic id.
+type Operation struct {
+	// Traffic is the traffic id of the workload.
+	Traffic string `json:"traffic"`
+	// Op is the operation: "leave", "join", "login", "logout", "reconnect" or
+	// "pause".
+	Op string `json:"op"`
+	// Scheduled is how many were due; of logouts, how many followed a login.
+	Scheduled int64 `json:"scheduled"`
+	// Done is how many worked.
+	Done int64 `json:"done"`
+	// Failed is how many did not; the errors of the run tell why.
+	Failed int64 `json:"failed"`
+	// Unfinished is how many were not over, or never begun, when the run
+	// ended.
+	Unfinished int64 `json:"unfinished"`
 }
 
 // Equation is one invariant of the ledger.
