@@ -23,6 +23,8 @@ type stub struct {
 	greet []byte
 	// onFrame, if set, sees each frame first and reports whether it has handled it.
 	onFrame func(c *stubConn, f wire.Frame) bool
+	// onEnd, if set, learns how each connection ended.
+	onEnd func(c *stubConn, err error)
 
 	mu      sync.Mutex
 	users   map[string]*stubConn
@@ -70,6 +72,9 @@ func (c *stubConn) read() {
 	for {
 		_, p, err := c.ws.ReadMessage()
 		if err != nil {
+			if c.stub.onEnd != nil {
+				c.stub.onEnd(c, err)
+			}
 			break
 		}
 		f, err := wire.Decode(p)
@@ -83,7 +88,13 @@ func (c *stubConn) read() {
 	}
 	c.stub.mu.Lock()
 	defer c.stub.mu.Unlock()
+	if c.stub.users[c.uid] != c {
+		return // logged in anew
+	}
 	delete(c.stub.users, c.uid)
+	for _, members := range c.stub.members {
+		delete(members, c.uid)
+	}
 }
 
 func (c *stubConn) close(code int) {

@@ -320,11 +320,13 @@ func (s *wireSession) readAll() *Failure {
 	now := time.Now()
 	s.setDeadline(now)
 	for {
-		if failure := s.parse(now); failure != nil {
-			return failure
-		}
+		// A read that was under way when the pause began is handled behind the pause.
 		if s.paused.Load() {
 			s.rest()
+			now = time.Now()
+		}
+		if failure := s.parse(now); failure != nil {
+			return failure
 		}
 		n, err := s.conn.Read(s.in[s.filled:])
 		now = time.Now()
