@@ -175,7 +175,11 @@ func TestARunOfWhichOneShardWasInterruptedIsInterrupted(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s, parent, start := newRig(), t.TempDir(), time.Now().Add(time.Second)
 		w := crossing()
-		login, join := must(newPlan(w)).connectBudget()
+		p, err := newPlan(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		login, join := p.connectBudget()
 		short, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second+login+join+2500*time.Millisecond, cancel) // in the middle of the measured phase
 		dirs := []string{filepath.Join(parent, "a"), filepath.Join(parent, "b")}
@@ -200,13 +204,6 @@ func TestARunOfWhichOneShardWasInterruptedIsInterrupted(t *testing.T) {
 			t.Errorf("outcome %v, parts %+v, ledger %+v", OutcomeOf(merged, nil), merged.Manifest.Parts, row)
 		}
 	})
-}
-
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return value
 }
 
 func TestMergeRefusesWhatIsNotAllOfOneRun(t *testing.T) {
