@@ -327,8 +327,12 @@ func writeLoads(w io.Writer, loads []reports.Load) {
 	}
 	t.Flush()
 	for _, load := range loads {
-		for _, reason := range load.Summary.Validity.Reasons {
-			fmt.Fprintf(&b, "%s run %s: %s\n", load.Manifest.Name, load.Summary.Validity.Verdict, reason)
+		v := &load.Summary.Validity
+		for _, reason := range v.Reasons {
+			fmt.Fprintf(&b, "%s run %s: %s\n", load.Manifest.Name, v.Verdict, reason)
+		}
+		if v.Attribution != "" {
+			fmt.Fprintf(&b, "%s run %s, most likely cause: %s\n", load.Manifest.Name, v.Verdict, v.Attribution)
 		}
 		for _, e := range load.Summary.Equations {
 			if !e.Holds {
