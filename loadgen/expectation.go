@@ -55,9 +55,9 @@ func (s *seat) expect(log *presence, a *account, streams []int, patience int64) 
 			}
 			bit := s.bit(a.streams[number].slot, n/len(a.streams))
 			switch log.duty(a.wrote[n].Load(), answered, patience) {
-			case may:
+			case dutyMay:
 				s.excused.set(bit)
-			case mustNot:
+			case dutyMustNot:
 				s.excused.set(bit)
 				s.forbidden.set(bit)
 			}

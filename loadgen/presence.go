@@ -76,9 +76,9 @@ func (p *presence) cut(ends []int64) *presence {
 type duty uint8
 
 const (
-	may     duty = iota // it was just coming or going
-	must                // it was there
-	mustNot             // it was away
+	dutyMay     duty = iota // it was just coming or going
+	dutyMust                // it was there
+	dutyMustNot             // it was away
 )
 
 // duty returns what has to happen with a message that was written at began and answered at answered, never for one
@@ -89,15 +89,15 @@ const (
 // Of two things in one nanosecond nobody knows which came first.
 func (p *presence) duty(began, answered, patience int64) duty {
 	first := sort.Search(len(p.stays), func(i int) bool { return p.stays[i].gone >= began })
-	verdict := mustNot
+	verdict := dutyMustNot
 	for _, s := range p.stays[first:] {
 		if s.begun > answered {
 			break
 		}
 		if s.entered < began && answered < s.leaving && (!s.abrupt || s.leaving-answered >= patience) {
-			return must
+			return dutyMust
 		}
-		verdict = may
+		verdict = dutyMay
 	}
 	return verdict
 }

@@ -21,27 +21,27 @@ func TestDutyFollowsFromWhatTheServerHadConfirmed(t *testing.T) {
 		began, answered int64
 		want            duty
 	}{
-		{"all in the first stay", 1, 50, must},
-		{"answered as it began to leave", 50, 99, must},
-		{"answered in the same nanosecond as the leave began", 50, 100, may},
-		{"answered while leaving", 50, 105, may},
-		{"written while leaving", 105, 107, may},
-		{"written in the same nanosecond as the leave was confirmed", 110, 120, may},
-		{"written after the leave was confirmed", 111, 120, mustNot},
-		{"answered before it asked to join", 111, 199, mustNot},
-		{"answered in the same nanosecond", 111, 200, may},
-		{"answered while joining", 111, 205, may},
-		{"written while joining", 205, 300, may},
-		{"written in the same nanosecond as the join was confirmed", 210, 300, may},
-		{"written after the join was confirmed", 211, 300, must},
-		{"over the whole absence", 50, 300, may},
-		{"never answered, written while there", 300, never, may},
-		{"never answered, written while away", 150, never, may},
-		{"answered long before the cut", 300, 9_000, must},
-		{"answered just long enough before the cut", 300, 9_900, must},
-		{"answered too shortly before the cut", 300, 9_901, may},
-		{"written behind the cut", 10_011, 10_020, mustNot},
-		{"written behind the cut and never answered", 10_011, never, mustNot},
+		{"all in the first stay", 1, 50, dutyMust},
+		{"answered as it began to leave", 50, 99, dutyMust},
+		{"answered in the same nanosecond as the leave began", 50, 100, dutyMay},
+		{"answered while leaving", 50, 105, dutyMay},
+		{"written while leaving", 105, 107, dutyMay},
+		{"written in the same nanosecond as the leave was confirmed", 110, 120, dutyMay},
+		{"written after the leave was confirmed", 111, 120, dutyMustNot},
+		{"answered before it asked to join", 111, 199, dutyMustNot},
+		{"answered in the same nanosecond", 111, 200, dutyMay},
+		{"answered while joining", 111, 205, dutyMay},
+		{"written while joining", 205, 300, dutyMay},
+		{"written in the same nanosecond as the join was confirmed", 210, 300, dutyMay},
+		{"written after the join was confirmed", 211, 300, dutyMust},
+		{"over the whole absence", 50, 300, dutyMay},
+		{"never answered, written while there", 300, never, dutyMay},
+		{"never answered, written while away", 150, never, dutyMay},
+		{"answered long before the cut", 300, 9_000, dutyMust},
+		{"answered just long enough before the cut", 300, 9_900, dutyMust},
+		{"answered too shortly before the cut", 300, 9_901, dutyMay},
+		{"written behind the cut", 10_011, 10_020, dutyMustNot},
+		{"written behind the cut and never answered", 10_011, never, dutyMustNot},
 	} {
 		if got := log.duty(c.began, c.answered, 100); got != c.want {
 			t.Errorf("%s: %d, want %d", c.name, got, c.want)
@@ -54,7 +54,7 @@ func TestEndThatNobodyChoseIsACut(t *testing.T) {
 	for _, c := range []struct {
 		began, answered int64
 		want            duty
-	}{{1, 900, must}, {1, 901, may}, {1, 1001, may}, {1001, 1002, mustNot}, {1001, never, mustNot}} {
+	}{{1, 900, dutyMust}, {1, 901, dutyMay}, {1, 1001, dutyMay}, {1001, 1002, dutyMustNot}, {1001, never, dutyMustNot}} {
 		if got := log.duty(c.began, c.answered, 100); got != c.want {
 			t.Errorf("%d to %d: %d, want %d", c.began, c.answered, got, c.want)
 		}
@@ -62,7 +62,7 @@ func TestEndThatNobodyChoseIsACut(t *testing.T) {
 	// Who was already leaving in good order was not cut off.
 	leaving := newPresence()
 	leaving.leave(950, false)
-	if got := leaving.cut([]int64{1000}).duty(1, 940, 100); got != must {
+	if got := leaving.cut([]int64{1000}).duty(1, 940, 100); got != dutyMust {
 		t.Errorf("before a leave that the end overtook: %d, want must", got)
 	}
 }
@@ -73,24 +73,24 @@ func TestUnconfirmedOperationsForbidNothing(t *testing.T) {
 	if log.away() {
 		t.Error("away without a confirmation")
 	}
-	if got := log.duty(200, 300, 100); got != may {
+	if got := log.duty(200, 300, 100); got != dutyMay {
 		t.Errorf("behind a leave without an answer: %d, want may", got)
 	}
 	log.leave(400, false)
 	log.left(410)
-	if got := log.duty(200, 300, 100); got != may {
+	if got := log.duty(200, 300, 100); got != dutyMay {
 		t.Errorf("between two tries: %d, want may", got)
 	}
-	if got := log.duty(420, 430, 100); got != mustNot || !log.away() {
+	if got := log.duty(420, 430, 100); got != dutyMustNot || !log.away() {
 		t.Errorf("behind the confirmation: %d, want must not", got)
 	}
 	log.enter(500)
 	log.refused()
-	if got := log.duty(510, 520, 100); got != mustNot || !log.away() {
+	if got := log.duty(510, 520, 100); got != dutyMustNot || !log.away() {
 		t.Errorf("behind a refused join: %d, want must not", got)
 	}
 	log.enter(600) // no answer came
-	if got := log.duty(700, 800, 100); got != may || log.away() {
+	if got := log.duty(700, 800, 100); got != dutyMay || log.away() {
 		t.Errorf("behind a join without an answer: %d, want may", got)
 	}
 }
@@ -162,18 +162,18 @@ func TestDutyAgreesWithASlowModel(t *testing.T) {
 		began := rapid.IntRange(1, len(table)-1).Draw(t, "began")
 		answered := rapid.IntRange(began, len(table)-1).Draw(t, "answered")
 		window := table[began-1 : answered+1]
-		want := may
+		want := dutyMay
 		switch {
 		case !slices.ContainsFunc(window, func(s slice) bool { return s != outside }):
-			want = mustNot
+			want = dutyMustNot
 		case !slices.ContainsFunc(window, func(s slice) bool { return s != inside }):
-			want = must
+			want = dutyMust
 			end := answered
 			for end < len(table) && table[end] == inside {
 				end++
 			}
 			if end < len(table) && abrupt[end] && end-answered < patience {
-				want = may
+				want = dutyMay
 			}
 		}
 		if got := log.duty(int64(began), int64(answered), patience); got != want {
