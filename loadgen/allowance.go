@@ -75,6 +75,40 @@ func (p *plan) checkSends(limit wire.Rate, who string) *problem {
 		what, math.Ceil(most-1e-9), window, who, limit.Count)
 }
 
+// checkJoins compares how often one session joins, and joins one channel, with the call limits of somebody. Every event
+// of a join entry takes the next place, and every other one at a place is a join.
+func (p *plan) checkJoins(limits wire.Limits, who string) *problem {
+	for i := range p.Traffic {
+		t := &p.Traffic[i]
+		if t.Op != OpJoin {
+			continue
+		}
+		places := p.placesOf(t)
+		each := map[int32]int{}
+		most := 0
+		for _, place := range places {
+			each[place.session]++
+			most = max(most, each[place.session])
+		}
+		for _, c := range []struct {
+			call   wire.Call
+			places int
+			what   string
+		}{{wire.CallJoinSame, 1, "one channel"}, {wire.CallJoin, most, "channels"}} {
+			limit, limited := limits.Rate(c.call)
+			if !limited || limit.Count <= 0 {
+				continue
+			}
+			window := wire.Millis(limit.WindowMS)
+			if n := 1 + t.most(window)*float64(c.places)/float64(2*len(places)); n > float64(limit.Count)*(1+1e-9) {
+				return bad(fmt.Sprintf("traffic[%d].rate", i), "a session would join %s up to %.0f times within %v, and %s %d; use a lower rate, a wider range of sessions, or a server without call limits",
+					c.what, math.Floor(n), window, who, limit.Count)
+			}
+		}
+	}
+	return nil
+}
+
 // checkAllowance compares the workload with the limits that a server announced and names the first key that is over
 // them.
 func (p *plan) checkAllowance(limits wire.Limits) *problem {
@@ -88,8 +122,15 @@ func (p *plan) checkAllowance(limits wire.Limits) *problem {
 			return bad("channels", "session %d would join %d channels and the server allows %d; use more sessions, fewer channels or fewer members", session, len(channels), limits.Channels)
 		}
 	}
+	return p.checkCalls(limits, "the server allows")
+}
+
+// checkCalls compares what a session does with the call limits of somebody.
+func (p *plan) checkCalls(limits wire.Limits, who string) *problem {
 	if send, limited := limits.Rate(wire.CallSend); limited {
-		return p.checkSends(send, "the server allows")
+		if found := p.checkSends(send, who); found != nil {
+			return found
+		}
 	}
-	return nil
+	return p.checkJoins(limits, who)
 }

@@ -25,7 +25,7 @@ func (w Workload) Lint() []error {
 		return nil
 	}
 	var list []error
-	for _, look := range []func(*plan) []*problem{lintSends, lintChannels, lintSessions, lintMemory, lintMachine, lintThresholds, lintClosed} {
+	for _, look := range []func(*plan) []*problem{lintCalls, lintChannels, lintSessions, lintMemory, lintMachine, lintThresholds, lintClosed} {
 		for _, found := range look(p) {
 			list = append(list, *found)
 		}
@@ -55,11 +55,9 @@ func LintWorkload(path string) (warnings []string, err error) {
 	return warnings, nil
 }
 
-// lintSends warns of sessions that send more than servers allow unless they are told otherwise.
-func lintSends(p *plan) []*problem {
-	limits := wire.DefaultLimits()
-	send, _ := limits.Rate(wire.CallSend)
-	if found := p.checkSends(send, "a server with the usual call limits allows"); found != nil {
+// lintCalls warns of sessions that call more often than servers allow unless they are told otherwise.
+func lintCalls(p *plan) []*problem {
+	if found := p.checkCalls(wire.DefaultLimits(), "a server with the usual call limits allows"); found != nil {
 		return []*problem{found}
 	}
 	return nil
@@ -93,6 +91,13 @@ func lintSessions(p *plan) []*problem {
 	for _, g := range p.groups {
 		for _, receiver := range g.receivers {
 			idle[receiver] = false
+		}
+	}
+	for i := range p.Traffic {
+		if t := &p.Traffic[i]; t.Op.churns() {
+			for _, place := range p.placesOf(t) {
+				idle[place.session] = false
+			}
 		}
 	}
 	n, first := 0, -1

@@ -13,6 +13,9 @@ func TestLintWarnsOfWhatIsOdd(t *testing.T) {
 	lonely.Sessions.Count = 13
 	closed := limited(t, closedPeers(100, 1), "peer.ack.p50 < 1ms", "loss == 0")
 	closed.Traffic[0].Rate = 5000
+	churned := Fanout(100, time.Second, 1, 10)
+	churned.Sessions.Count = 30
+	churned.Traffic = append(churned.Traffic, Traffic{ID: "storm", Op: OpLogin, Rate: 1, Sessions: "10-19"})
 	for name, c := range map[string]struct {
 		workload Workload
 		want     string
@@ -22,6 +25,7 @@ func TestLintWarnsOfWhatIsOdd(t *testing.T) {
 		"unused channel": {crowded, `channels[1]: no traffic goes to "hall-%d"; `},
 		"closed latency": {closed, "thresholds[0]: peer.ack.p50 < 1ms: in a closed loop a slow server is sent less, "},
 		"few samples":    {limited(t, Peer(10, time.Second, 100), "peer.ack.p99 < 1ms"), "thresholds[0]: peer.ack.p99 < 1ms: about 10 samples are to be expected, and p99 needs 1000"},
+		"only coming":    {churned, "sessions.count: 10 of 30 sessions, the first of them number 20, send nothing and receive nothing; "},
 		"idle sessions":  {lonely, "sessions.count: 3 of 13 sessions, the first of them number 10, send nothing and receive nothing; "},
 	} {
 		var got []string

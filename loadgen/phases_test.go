@@ -277,19 +277,28 @@ func TestWorkloadBeyondTheServersLimitsIsRefusedBeforeItStarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Ten sessions, each in the two channels; every event takes the next of the twenty places.
+	churned := func(rate Rate) Workload {
+		w := Fanout(10, time.Second, 2, 12)
+		w.Traffic = append(w.Traffic, Traffic{ID: "churn", Op: OpJoin, Channel: w.Channels[0].Name, Rate: rate, Sessions: "2-11"})
+		return w
+	}
 	for name, c := range map[string]struct {
 		workload Workload
 		limit    func(*rig)
 		text     string
 	}{
-		"rate":         {Peer(1000, time.Second, 10), func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].rate: with its rate a session would send 300 messages within 3s, and the server allows 180; use more sessions"},
-		"at the limit": {Peer(600, time.Second, 10), func(s *rig) { s.limits = wire.DefaultLimits() }, ""},
-		"stages":       {staged, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].stages: with the highest rate of its stages, 700/s, a session would send 210 messages within 3s"},
-		"burst":        {burst, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].burst: with its bursts a session would send 200 messages within 3s"},
-		"ceiling":      {closedPeers(10, 1), func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].rate: with its ceiling a session would send 3000 messages within 3s"},
-		"trace":        {replay, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].trace: with the busiest stretch of its trace a session would send 200 messages within 3s"},
-		"payload":      {Peer(1000, time.Second, 10), func(s *rig) { s.limits.MessageBytes = 50 }, "traffic[0].payload.bytes: 64 bytes are over the 50"},
-		"joins":        {Fanout(100, time.Second, 10, 10), func(s *rig) { s.limits.Channels = 5 }, "would join 10 channels and the server allows 5"},
+		"rate":          {Peer(1000, time.Second, 10), func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].rate: with its rate a session would send 300 messages within 3s, and the server allows 180; use more sessions"},
+		"at the limit":  {Peer(600, time.Second, 10), func(s *rig) { s.limits = wire.DefaultLimits() }, ""},
+		"joins of one":  {churned(100), func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[1].rate: a session would join one channel up to 13 times within 5s, and the server allows 2; use a lower rate"},
+		"joins of all":  {churned(100), func(s *rig) { s.limits.Calls = []wire.Rate{{Call: wire.CallJoin, Count: 3, WindowMS: 1000}} }, "traffic[1].rate: a session would join channels up to 6 times within 1s, and the server allows 3"},
+		"joins allowed": {churned(8), func(s *rig) { s.limits = wire.DefaultLimits() }, ""},
+		"stages":        {staged, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].stages: with the highest rate of its stages, 700/s, a session would send 210 messages within 3s"},
+		"burst":         {burst, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].burst: with its bursts a session would send 200 messages within 3s"},
+		"ceiling":       {closedPeers(10, 1), func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].rate: with its ceiling a session would send 3000 messages within 3s"},
+		"trace":         {replay, func(s *rig) { s.limits = wire.DefaultLimits() }, "traffic[0].trace: with the busiest stretch of its trace a session would send 200 messages within 3s"},
+		"payload":       {Peer(1000, time.Second, 10), func(s *rig) { s.limits.MessageBytes = 50 }, "traffic[0].payload.bytes: 64 bytes are over the 50"},
+		"joins":         {Fanout(100, time.Second, 10, 10), func(s *rig) { s.limits.Channels = 5 }, "would join 10 channels and the server allows 5"},
 	} {
 		inBubble(t, func(t *testing.T) {
 			s := newRig()
