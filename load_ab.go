@@ -17,7 +17,7 @@ import (
 )
 
 type loadABCommand struct {
-	Workload string `arg:"" help:"peer, channel, or the path of a workload file."`
+	Workload string `arg:"" help:"peer, channel, the name of another ready workload (see load show), or the path of a workload file."`
 
 	Base string `short:"a" required:"" placeholder:"SIDE" help:"The trusted build: a command that starts its server and prints {\"ready\":\"ws://…\"}, or the URL of one that runs."`
 	Head string `short:"b" required:"" placeholder:"SIDE" help:"The build in question, in the same way."`

@@ -104,7 +104,26 @@ func (m *GateMetric) Sentence() string {
 	case m.Reason != "":
 		return said + ". It is open. " + m.Reason
 	}
-	return fmt.Sprintf("%s. It is open: neither a change beyond the margin of %s nor its absence is shown.", said, formatMargin(m.Margin))
+	said = fmt.Sprintf("%s. It is open: neither a change beyond the margin of %s nor its absence is shown.", said, formatMargin(m.Margin))
+	if more := m.needed(); more > 0 {
+		said += fmt.Sprintf(" If it goes on like this, %d times as many runs would tell.", more)
+	}
+	return said
+}
+
+// needed is how many times as many runs would bring a number that is open to one side
+// of its margin, were the estimate true: intervals shrink with the root of their runs.
+// Zero says that it is not known, or more than anybody would wait for.
+func (m *GateMetric) needed() int {
+	if m.High == 0 {
+		return 0
+	}
+	half := math.Log(m.High/m.Low) / 2
+	gap := math.Abs(math.Abs(math.Log(m.Ratio)) - math.Log1p(m.Margin))
+	if times := math.Ceil(math.Pow(half/gap, 2)); times >= 2 && times <= 9 {
+		return int(times)
+	}
+	return 0
 }
 
 // Sentences say in plain words what was found, the gated numbers first.

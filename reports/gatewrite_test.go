@@ -146,6 +146,23 @@ func upTo(runs []GateRun, block int) []GateRun {
 	return kept
 }
 
+func TestAnOpenNumberSaysWhatWouldTell(t *testing.T) {
+	for _, tt := range []struct {
+		m    GateMetric
+		want int
+	}{
+		{GateMetric{Ratio: 1, Low: .9, High: 1 / .9, Margin: .05}, 5}, // 10 % wide against 5 % apart: a bit more than 2²
+		{GateMetric{Ratio: 1.2, Low: 1.04, High: 1.385, Margin: .1}, 3},
+		{GateMetric{Ratio: 1.1, Low: 1, High: 1.2, Margin: .1}, 0}, // just at the margin
+		{GateMetric{Ratio: 1, Low: .5, High: 2, Margin: .05}, 0},
+		{GateMetric{Ratio: 1, Margin: .05}, 0},
+	} {
+		if got := tt.m.needed(); got != tt.want {
+			t.Errorf("%+v: %d times as many runs, want %d", tt.m, got, tt.want)
+		}
+	}
+}
+
 func TestStoredRunsNeedFiveOnEachSide(t *testing.T) {
 	if g := storedGate(6, 5); g.Verdict != Regressed || g.Metrics[0].Blocks != 5 {
 		t.Errorf("%s: %+v", g.Verdict, g.Metrics[0])
