@@ -122,6 +122,31 @@ func TestAComparisonEndsAtTheFirstLookThatDecides(t *testing.T) {
 	}
 }
 
+func TestAComparisonEndsWhenNoLookCanDecideAnyMore(t *testing.T) {
+	for _, tt := range []struct {
+		script       string
+		blocks, most int
+		want         int // blocks that ran
+	}{
+		{"iii", 5, 5, 1},    // four are left, and 1/16 is above 0.05
+		{"iii", 6, 6, 6},    // five are left
+		{"iiiiii", 6, 6, 2}, // four are left
+		{"iiiiii", 5, 12, 12},
+		{"iii", 2, 2, 2}, // which could not have decided anything anyway
+	} {
+		x := scripted(t, tt.script, tt.blocks, tt.most, 1.05)
+		if err := x.play(); err != nil {
+			t.Fatal(err)
+		}
+		if len(x.gate.Blocks) != tt.want {
+			t.Errorf("%q of %d–%d blocks: %d ran, want %d", tt.script, tt.blocks, tt.most, len(x.gate.Blocks), tt.want)
+		}
+		if err := x.close(nil); tt.want < tt.blocks && exitOf(err) != exitInvalid {
+			t.Errorf("%q: ends with %v", tt.script, err)
+		}
+	}
+}
+
 func TestTheOrdersOfTheBlocksFollowFromTheSeed(t *testing.T) {
 	orders := func(seed int64) (said string) {
 		x := scripted(t, "", 16, 16, 1)

@@ -192,11 +192,24 @@ func (g *Gate) Starved() bool {
 	return math.Pow(2, -float64(g.CountedBlocks())) > alpha
 }
 
-// Open reports whether another block may still be needed: the next look of the plan
-// is ahead, nothing is regressed, and something is not decided.
+// Open reports whether another block may still be needed: a look of the plan is
+// ahead that can decide something, nothing is regressed, and something is not
+// decided.
 func (g *Gate) Open() bool {
 	last := len(g.Plan.Looks) - 1
-	return last >= 0 && len(g.Blocks) < g.Plan.Looks[last].Blocks && (len(g.looks()) == 0 || g.Verdict == Inconclusive)
+	return last >= 0 && len(g.Blocks) < g.Plan.Looks[last].Blocks && (len(g.looks()) == 0 || g.Verdict == Inconclusive) && !g.hopeless()
+}
+
+// hopeless reports whether so many blocks were dropped that the last look of the plan,
+// which could have decided something, no longer can.
+func (g *Gate) hopeless() bool {
+	if len(g.Plan.Looks) == 0 {
+		return false
+	}
+	last := g.Plan.Looks[len(g.Plan.Looks)-1]
+	alpha := last.Alpha / float64(max(len(g.Plan.Rules), 1))
+	decides := func(blocks int) bool { return math.Pow(2, -float64(blocks)) <= alpha }
+	return decides(last.Blocks) && !decides(g.CountedBlocks()+last.Blocks-len(g.Blocks))
 }
 
 // names are the numbers that every counted run has, in order of their names.

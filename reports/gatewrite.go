@@ -157,6 +157,10 @@ func (g *Gate) starvedSentence() string {
 		return fmt.Sprintf("A side has %s that count, and a verdict needs %d on each: these are differences, not a verdict.",
 			plural(int64(g.smaller()), "run", "runs"), minStoredRuns)
 	}
+	if g.hopeless() {
+		return fmt.Sprintf("Of %s only %d count, so that no look of the plan could decide anything any more: these are differences, not a verdict.",
+			plural(int64(len(g.Blocks)), "block", "blocks"), g.CountedBlocks())
+	}
 	return fmt.Sprintf("Complete and valid: %s, and the first look needs %d: these are differences, not a verdict.",
 		plural(int64(g.CountedBlocks()), "block", "blocks"), max(g.Plan.Enough(), g.Plan.Looks[0].Blocks))
 }
