@@ -150,7 +150,7 @@ func nullRun(a *app, w loadgen.Workload, null *child) (reports.FloorLevel, loadg
 		if died := null.died(); died != nil {
 			return reports.FloorLevel{}, loadgen.TrialResult{}, died
 		}
-		return reports.FloorLevel{}, loadgen.TrialResult{}, loadFailure(err)
+		return reports.FloorLevel{}, loadgen.TrialResult{}, fail(loadCode(load, err), "%w", err)
 	case loadgen.OutcomeOf(load, nil) == loadgen.AccountingBreach && load.Summary.Validity.Verdict != reports.Invalid:
 		return reports.FloorLevel{}, loadgen.TrialResult{}, fail(exitBroken, "a message went astray between the generator and the null server at %v; that is a defect of rtmkit", w.TotalRate())
 	}

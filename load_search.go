@@ -278,7 +278,7 @@ func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, l
 		return h.note(reports.SearchTrial{RatePerS: rate, LengthNS: int64(length), Step: step, Verdict: reports.TrialFailed, Criterion: unfit.Error()}), nil
 	}
 	if err != nil {
-		return loadgen.TrialResult{}, cmp.Or(died(), loadFailure(err))
+		return loadgen.TrialResult{}, cmp.Or(died(), fail(loadCode(load, err), "%w", err))
 	}
 	h.result.Target, h.result.Server = load.Manifest.Target, load.Manifest.Server
 	trial := loadgen.JudgeTrial(load, length)

@@ -24,7 +24,7 @@ const (
 )
 
 // JudgeTrial says what a run at one rate tells about the capacity of its server, with the first of these demands that was
-// not met: a clean ledger, a valid run that was not even degraded, the offered rate, every threshold, and a stationary
+// not met: a server that stays, a clean ledger, a valid run that was not even degraded, the offered rate, every threshold, and a stationary
 // state, in which neither the messages without an answer nor the latency grow. A run whose own schedule was not kept says
 // nothing about the server, whatever else went wrong.
 func JudgeTrial(load *reports.Load, length time.Duration) reports.SearchTrial {
@@ -40,6 +40,7 @@ func JudgeTrial(load *reports.Load, length time.Duration) reports.SearchTrial {
 	t.InFlightPerS = inFlightSlope(load)
 	t.Verdict, t.Criterion = reports.TrialPassed, ""
 	for _, judge := range []func() (reports.TrialVerdict, string){
+		func() (reports.TrialVerdict, string) { return judgeTarget(load) },
 		func() (reports.TrialVerdict, string) { return judgeLedger(s) },
 		func() (reports.TrialVerdict, string) { return judgeValidity(s.Validity) },
 		func() (reports.TrialVerdict, string) { return judgeDemands(s) },
@@ -65,6 +66,13 @@ func TrialMetric(load *reports.Load) *reports.Metric {
 		}
 	}
 	return nil
+}
+
+func judgeTarget(load *reports.Load) (reports.TrialVerdict, string) {
+	if at := load.Manifest.LostNS; at > 0 {
+		return reports.TrialFailed, fmt.Sprintf("the server went away %v after the run began", time.Duration(at).Round(time.Millisecond))
+	}
+	return reports.TrialPassed, ""
 }
 
 func judgeLedger(s *reports.Summary) (reports.TrialVerdict, string) {

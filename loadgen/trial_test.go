@@ -124,6 +124,15 @@ func TestATrialFailsByTheFirstDemandThatIsNotMet(t *testing.T) {
 	}
 }
 
+func TestATrialWhoseServerWentAwayFailsByThatAlone(t *testing.T) {
+	load := steady()
+	load.Manifest.LostNS = 3e9
+	load.Summary.Ledger[0].Lost = 7
+	if trial := JudgeTrial(load, 10*time.Second); trial.Verdict != reports.TrialFailed || !strings.Contains(trial.Criterion, "went away 3s after") {
+		t.Errorf("%s by %q", trial.Verdict, trial.Criterion)
+	}
+}
+
 func TestAScaledWorkloadKeepsItsShares(t *testing.T) {
 	w := Peer(300, 10*time.Second, 10)
 	w.Traffic = append(w.Traffic, Traffic{ID: "more", Op: OpPeer, Rate: 100})
