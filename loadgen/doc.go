@@ -34,6 +34,10 @@
 // A run is valid, degraded or invalid before it is fast or slow: see [Judge]. The server belongs in a process of its
 // own, else both share one scheduler and the generator measures itself.
 //
+// What a host can measure at all, [ServeNull] shows: a server that hands every message over and does nothing else. A run
+// stores that floor and never subtracts it. How much a server carries, a [Searcher] finds, with [JudgeTrial] to say of
+// each run whether the server kept up, or the generator did not.
+//
 // # What stays behind
 //
 // A run folder: manifest.json, workload.yaml, summary.json, latency.hlog (read by every HdrHistogram tool), one .hgrm

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rtmkit/rtmkit/loadgen"
+	"github.com/rtmkit/rtmkit/reports"
 )
 
 // A run against a server that is already there, with its results in a new folder.
@@ -97,4 +98,22 @@ func ExampleJudge() {
 	// Output:
 	// invalid because the schedule lag had a p99 of 5ms; up to 1ms is valid
 	// generator bound
+}
+
+// A search for what a server carries; here a trial is a sum, and in earnest a run that JudgeTrial judges.
+func ExampleSearcher_Search() {
+	answer, err := loadgen.Searcher{
+		From: 100, To: 100_000, Short: 5 * time.Second, Full: 15 * time.Second,
+		Trial: func(_ context.Context, _ reports.SearchStep, rate float64, _ time.Duration) (loadgen.TrialResult, error) {
+			if rate > 20_000 {
+				return loadgen.TrialResult{Verdict: reports.TrialFailed, Criterion: "peer.ack.p99 < 20ms; observed 31ms"}, nil
+			}
+			return loadgen.TrialResult{Verdict: reports.TrialPassed}, nil
+		},
+	}.Search(context.Background())
+	fmt.Printf("%.0f/s passes, %.0f/s does not: %s\n", answer.RatePerS, answer.FailsPerS, answer.Criterion)
+	fmt.Println(answer.Bound, answer.Confirmed, err)
+	// Output:
+	// 19740/s passes, 20180/s does not: peer.ack.p99 < 20ms; observed 31ms
+	// server true <nil>
 }
