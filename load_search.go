@@ -57,6 +57,14 @@ func (c *loadSearchCommand) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	if base.Floor, err = (&loadRunCommand{}).floor(a, w); err != nil {
+		return err
+	}
+	if base.Floor != nil {
+		if err := w.CheckFloor(base.Floor); err != nil {
+			return fail(exitUsage, "%w", err)
+		}
+	}
 	if err := (&loadRunCommand{Out: c.Out}).freshOut(); err != nil {
 		return err
 	}
@@ -66,7 +74,7 @@ func (c *loadSearchCommand) Run(a *app) error {
 	}
 	h := &hunt{loadSearchCommand: c, app: a, base: base, workload: w, result: &reports.Search{
 		Schema: reports.SearchSchema, ToolVersion: version, Workload: w.Name, KindSHA256: kind,
-		Environment: reports.CollectEnvironment(), StartedAt: time.Now().UTC(), Command: a.command(), Notes: c.notes(w),
+		Environment: reports.CollectEnvironment(), StartedAt: time.Now().UTC(), Command: a.command(), Notes: c.notes(w, base.Floor),
 		Demands: demandTexts(w), Metric: primaryMetric(w), FromPerS: float64(c.From), ToPerS: float64(c.To), Width: c.Width,
 	}}
 	err = h.run()
@@ -196,7 +204,7 @@ func (c *loadSearchCommand) check(w *loadgen.Workload) error {
 // own reports whether each trial has a server of its own.
 func (c *loadSearchCommand) own() bool { return c.Server == "" }
 
-func (c *loadSearchCommand) notes(w loadgen.Workload) []string {
+func (c *loadSearchCommand) notes(w loadgen.Workload, floor *reports.Floor) []string {
 	var notes []string
 	switch {
 	case c.ServerCommand != "":
@@ -206,6 +214,9 @@ func (c *loadSearchCommand) notes(w loadgen.Workload) []string {
 	}
 	if len(w.Traffic) > 1 {
 		notes = append(notes, fmt.Sprintf("The %d entries of the workload were scaled together by one factor, so that their shares stayed as they are; rates are those of all together.", len(w.Traffic)))
+	}
+	if floor != nil && floor.Bounded {
+		notes = append(notes, fmt.Sprintf("Against a null server on this host the generator kept its schedule up to %.0f/s.", floor.ValidPerS))
 	}
 	return notes
 }
