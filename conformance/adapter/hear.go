@@ -64,17 +64,17 @@ func (l *life) hearReply(line []byte, members map[string]jsontext.Value) error {
 	case members["unsupported"] != nil && !said.Unsupported:
 		return errors.New(answered + " with an unsupported that is not true")
 	case said.Unsupported:
-		question.done <- fmt.Errorf("%s: %w", question.cmd, ErrUnsupported)
+		question.settle(fmt.Errorf("%s: %w", question.cmd, ErrUnsupported))
 	case said.Error != nil:
-		question.done <- &Error{
+		question.settle(&Error{
 			Op: said.Error.Op, Code: said.Error.Code, Name: said.Error.Name,
 			Native: l.program.secrets.redact(said.Error.Native), Indefinite: said.Error.Indefinite,
-		}
+		})
 	default:
 		if err := l.fill(question, said.OK); err != nil {
 			return fmt.Errorf("%s with an ok that is %w", answered, err)
 		}
-		question.done <- nil
+		question.settle(nil)
 	}
 	return nil
 }

@@ -38,6 +38,18 @@ type asked struct {
 	into any        // where the ok goes, or nil
 	done chan error // what the reply meant
 	gone bool       // nobody waits any more
+	seq  int64      // 0 until it was asked
+
+	then func(error) // told what the reply meant, instead of done
+}
+
+// settle tells what the reply meant.
+func (a *asked) settle(err error) {
+	if a.then != nil {
+		a.then(err)
+		return
+	}
+	a.done <- err
 }
 
 var errRestarted = &DownError{Deed: "was ended or started anew; this client is gone"}
@@ -78,7 +90,25 @@ func (l *life) fall(reason error) error {
 	}
 	l.mu.Unlock()
 	<-l.over
+	l.abandon()
 	return l.why()
+}
+
+// abandon tells those who wait without a call that the life is over.
+func (l *life) abandon() {
+	l.mu.Lock()
+	var left []*asked
+	for seq, question := range l.waiting {
+		if question.then != nil {
+			left = append(left, question)
+			delete(l.waiting, seq)
+		}
+	}
+	reason := l.reason
+	l.mu.Unlock()
+	for _, question := range left {
+		question.settle(reason)
+	}
 }
 
 func (l *life) stderr() string { return l.body.stderr.text(l.program.secrets.redact) }
@@ -107,6 +137,7 @@ func (l *life) breach(deed string, line []byte) error {
 	l.reason = err
 	l.mu.Unlock()
 	close(l.over)
+	l.abandon()
 	return err
 }
 
@@ -118,7 +149,7 @@ func (l *life) call(ctx context.Context, c *command, into any) error {
 		ctx = patient
 	}
 	began := time.Now()
-	question, err := l.ask(ctx, c, into)
+	question, err := l.ask(ctx, c, &asked{cmd: c.Cmd, into: into, done: make(chan error, 1)})
 	if err != nil {
 		return l.gaveUp(ctx, c.Cmd, time.Since(began), err)
 	}
@@ -152,7 +183,7 @@ func (l *life) gaveUp(ctx context.Context, cmd string, waited time.Duration, err
 }
 
 // ask gives a command its number and queues its line.
-func (l *life) ask(ctx context.Context, c *command, into any) (*asked, error) {
+func (l *life) ask(ctx context.Context, c *command, question *asked) (*asked, error) {
 	select {
 	case l.turn <- struct{}{}:
 		defer func() { <-l.turn }()
@@ -171,13 +202,12 @@ func (l *life) ask(ctx context.Context, c *command, into any) (*asked, error) {
 	if c.Token != nil {
 		l.program.secrets.add(*c.Token)
 	}
-	question := &asked{cmd: c.Cmd, into: into, done: make(chan error, 1)}
 	l.mu.Lock()
 	if l.reason != nil {
 		l.mu.Unlock()
 		return nil, l.why()
 	}
-	l.seq, l.unasked = c.Seq, 0
+	l.seq, l.unasked, question.seq = c.Seq, 0, c.Seq
 	l.waiting[c.Seq] = question
 	l.mu.Unlock()
 	select {
