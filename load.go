@@ -51,6 +51,7 @@ type loadRunCommand struct {
 	TokenCommand  string `placeholder:"CMD" help:"Command that prints a token for the app RTM_APP_ID and the user RTM_UID of its environment."`
 	tlsFlags
 	shardFlags
+	clientFlags
 
 	Floor string `type:"existingfile" placeholder:"FILE" help:"Floor of this host that load calibrate wrote; without it the one in the user's cache is taken, if there is one."`
 	Out   string `placeholder:"DIR" help:"Run folder, new or empty: manifest, histograms, ledger, report."`
@@ -88,12 +89,20 @@ func (c *loadRunCommand) Run(a *app) error {
 		defer server.stop()
 		options.loadChild(server)
 	}
+	stop, died, err := c.underLoad(a, &options.Options, workload)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	started := time.Now()
 	load, err := measure(a, workload, options.Options)
 	if load == nil {
 		return loadFailure(err)
 	}
 	code := loadCode(load, err)
+	if down := died(); down != nil && err == nil {
+		err, code = fmt.Errorf("the client under load: %w", down), graver(code, exitUnreachable)
+	}
 	report := newReport(a, started)
 	report.Loads = []reports.Load{*load}
 	written := finish(report, code, c.Out)
@@ -196,6 +205,9 @@ func (c *loadRunCommand) options(a *app) (loadOptions, error) {
 		ToolVersion: version, Command: a.command(),
 	}}
 	var err error
+	if err := c.clientFlags.check(c.tlsFlags); err != nil {
+		return options, err
+	}
 	if options.TLS, err = c.tlsFlags.config(); err != nil {
 		return options, err
 	}

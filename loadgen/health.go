@@ -113,6 +113,8 @@ type Evidence struct {
 	SchedLatencyP99 time.Duration
 	// WarmupLeft tells that the warm-up had not drained when the measured phase began.
 	WarmupLeft bool
+	// Client tells that the sessions are those of a client library in a process of its own, which is among the others.
+	Client bool
 	// LostAt is how long after its time zero the run lost its target, because every session had broken off; zero for a run
 	// that did not.
 	LostAt time.Duration
@@ -138,7 +140,8 @@ func (e *Evidence) add(h reports.Health, local bool) {
 //
 // The attribution says who was in the way, and the evidence why, with its numbers. A late generator was held up by others
 // on the host, where they took a part of the cores and tasks waited; else by itself. Only where the schedule was kept and
-// neither of the two was short of cores, messages that were shed or failed are the server's.
+// neither of the two was short of cores, messages that were shed or failed are the server's; in a run of a client library
+// in a process of its own they are that client's.
 func Judge(e Evidence) reports.Validity {
 	var invalid, degraded []string
 	judge := func(value, limit float64, format string, args ...any) {
@@ -201,6 +204,7 @@ const (
 	hostNoise      = "host noise"
 	generatorBound = "generator bound"
 	serverBound    = "server bound"
+	clientBound    = "client bound"
 )
 
 // attribute says who was in the way and what tells so.
@@ -220,8 +224,12 @@ func (e Evidence) attribute() (who, why string) {
 		return generatorBound, e.busy()
 	case e.Throttled > share*maxThrottled:
 		return generatorBound, e.throttle()
-	case e.noisy(share) && e.ServerUnseen && !late:
+	case e.noisy(share) && e.ServerUnseen && !late && !e.Client:
 		return "", e.noise() + "; name the server's process to tell them apart"
+	case e.noisy(share) && e.Client && !late && e.Steal <= share*maxSteal:
+		return clientBound, e.noise()
+	case e.noisy(share) && e.Client && e.Steal <= share*maxSteal:
+		return "", e.noise() + "; the generator cannot tell them apart"
 	case e.noisy(share):
 		return hostNoise, e.noise()
 	case late && e.GCCPU > maxGCCPU:
@@ -237,6 +245,9 @@ func (e Evidence) attribute() (who, why string) {
 		return hostNoise, fmt.Sprintf("tasks waited for a core in %.0f %% of the time, and the generator used only %.0f %% of the cores", 100*e.Pressure, 100*e.GeneratorCPU)
 	case late:
 		return "", "nothing that was observed explains the lag"
+	case unsent && e.Client:
+		return clientBound, fmt.Sprintf("the schedule was kept, with a lag p99 of %v, and the messages waited for the process of the client under load",
+			e.LagP99.Round(time.Microsecond))
 	case unsent:
 		return serverBound, fmt.Sprintf("the schedule was kept, with a lag p99 of %v, and the generator used %.0f %% of its cores",
 			e.LagP99.Round(time.Microsecond), 100*e.generatorShare())
@@ -278,7 +289,9 @@ func (e Evidence) noise() string {
 		return fmt.Sprintf("the hypervisor gave %.0f %% of the cores to other machines", 100*e.Steal)
 	}
 	who := "other processes"
-	if e.ServerUnseen {
+	if e.Client {
+		who = "other processes, the client under load among them,"
+	} else if e.ServerUnseen {
 		who = "other processes, the server perhaps among them,"
 	}
 	return fmt.Sprintf("%s used %.0f %% of all cores, and tasks waited for a core in %.0f %% of the time", who, 100*e.OthersCPU, 100*e.Pressure)
@@ -291,6 +304,3 @@ func (e Evidence) loss() string {
 func (e Evidence) throttle() string {
 	return fmt.Sprintf("a CPU quota held the generator back in %.0f %% of the time", 100*e.Throttled)
 }
-
-// lagLimit returns the lag beyond which a run of the workload is invalid.
-func lagLimit(Workload) time.Duration { return maxLagP99 }

@@ -40,10 +40,13 @@ func TestRunIsJudgedByItsOwnEvidenceBeforeItsLatency(t *testing.T) {
 		"sheds":             {with(func(e *Evidence) { e.Shed, e.Sent = 90, 99_910 }), reports.Degraded, "90 of 100000 messages were shed", "server bound"},
 		"sheds more":        {with(func(e *Evidence) { e.Shed, e.Sent = 110, 99_890 }), reports.Invalid, "110 of 100000", "server bound"},
 		"fails to send":     {with(func(e *Evidence) { e.Sent = 99_400 }), reports.Invalid, "only 99400 of 100000", "server bound"},
-		"nothing was due":   {Evidence{}, reports.Invalid, "no message was due", ""},
-		"warm-up left":      {with(func(e *Evidence) { e.WarmupLeft = true }), reports.Degraded, "warm-up", "server bound"},
-		"busy but in time":  {with(func(e *Evidence) { e.GeneratorCPU = 0.9 }), reports.Degraded, "90 %", "generator bound"},
-		"wider limit":       {with(func(e *Evidence) { e.LagP99, e.LagLimit = 2100*time.Microsecond, 5*time.Millisecond }), reports.Valid, "", ""},
+		"a client sheds":    {with(func(e *Evidence) { e.Shed, e.Sent, e.Client = 110, 99_890, true }), reports.Invalid, "110 of 100000", "client bound"},
+		"a client is busy": {with(func(e *Evidence) { e.Shed, e.Sent, e.Client, e.OthersCPU, e.Pressure = 110, 99_890, true, 0.6, 0.5 }),
+			reports.Invalid, "the client under load among them, used 60 %", "client bound"},
+		"nothing was due":  {Evidence{}, reports.Invalid, "no message was due", ""},
+		"warm-up left":     {with(func(e *Evidence) { e.WarmupLeft = true }), reports.Degraded, "warm-up", "server bound"},
+		"busy but in time": {with(func(e *Evidence) { e.GeneratorCPU = 0.9 }), reports.Degraded, "90 %", "generator bound"},
+		"wider limit":      {with(func(e *Evidence) { e.LagP99, e.LagLimit = 2100*time.Microsecond, 5*time.Millisecond }), reports.Valid, "", ""},
 	} {
 		v := Judge(c.evidence)
 		if v.Verdict != c.verdict || v.Attribution != c.who || !strings.Contains(strings.Join(v.Reasons, "; "), c.reason) {

@@ -35,6 +35,8 @@ type facts struct {
 	LostNS int64 `json:"lost_ns,omitempty"`
 	// Local tells that the server's address is of the generator's own machine.
 	Local bool `json:"local,omitempty"`
+	// Client tells that the sessions were those of a client library in a process of its own.
+	Client bool `json:"client,omitempty"`
 }
 
 // watch lets the thresholds see every second of the latencies that are read from now on.
@@ -120,7 +122,7 @@ func (r *raw) phases() []reports.Phase {
 // evidence gathers what the verdict rests on.
 func (r *raw) evidence() Evidence {
 	limit := lagLimit(r.plan.Workload)
-	e := Evidence{LagLimit: limit, LostAt: time.Duration(r.facts.LostNS), WarmupLeft: r.facts.WarmupLeft, Seconds: len(r.latencies.points[metricLag])}
+	e := Evidence{LagLimit: limit, LostAt: time.Duration(r.facts.LostNS), WarmupLeft: r.facts.WarmupLeft, Client: r.facts.Client, Seconds: len(r.latencies.points[metricLag])}
 	if h := r.latencies.total[metricLag]; h != nil {
 		e.LagP99 = time.Duration(h.ValueAtPercentile(99))
 	}

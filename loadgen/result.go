@@ -26,7 +26,7 @@ func (r *run) raw(interrupted bool) *raw {
 		plan: r.plan, books: r.books(), latencies: &r.recorder.latencies, series: r.series(),
 		errors: r.ledger.faults.counts(),
 		vitals: r.monitor.rows,
-		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL), Aborted: r.aborted.Load(), LostNS: r.ledger.target.lostAt.Load()},
+		facts:  facts{ZeroMS: r.clock.zero.UnixMilli(), Interrupted: interrupted, WarmupLeft: r.warmupLeft, Local: loopback(r.options.URL), Aborted: r.aborted.Load(), LostNS: r.ledger.target.lostAt.Load(), Client: r.options.Client != nil},
 		vigil:  r.vigil,
 	}
 	for _, w := range r.windows {
@@ -57,6 +57,7 @@ func (r *run) manifest(interrupted bool) reports.Manifest {
 		StartedAt: r.clock.wall(r.windows[0].start), EndedAt: time.Now(),
 		Command: r.options.Command, Notes: r.options.Notes, Interrupted: interrupted, Aborted: r.aborted.Load(),
 		LostNS: r.ledger.target.lostAt.Load(),
+		Client: r.options.Client,
 		RunID:  fmt.Sprintf("%08x", r.ledger.run),
 	}
 	if s := r.options.Shard; s != nil {

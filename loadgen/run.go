@@ -60,6 +60,10 @@ type Options struct {
 	// Driver opens the sessions; nil means a [WireDriver] for URL, AppID and TLS.
 	Driver Driver
 
+	// Client is who the sessions of the Driver are, when they are those of a client library in a process of its own: what
+	// is not sent or not answered may be that client's doing then. Nil for sessions of this package.
+	Client *reports.Identity
+
 	// Tests with a fake clock replace the locked thread, and real CPU times, which would not fit the fake seconds.
 	pacer func(*clock) pacer
 	look  func() usage

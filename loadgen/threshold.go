@@ -3,6 +3,7 @@ package loadgen
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -203,4 +204,20 @@ func (w *Workload) watchable() *problem {
 		}
 	}
 	return nil
+}
+
+// lagLimit returns the lag beyond which a run of the workload is invalid: 2 ms, or a tenth of the tightest limit of a
+// latency where that is more, because such a lag cannot decide whether it was kept.
+func lagLimit(w Workload) time.Duration {
+	tightest := time.Duration(math.MaxInt64)
+	for _, t := range w.Thresholds {
+		q := t.Expr.quantity()
+		if q.latency && q.metric != metricLag && t.Expr.unit() == unitDuration && t.Expr.is[0] == '<' {
+			tightest = min(tightest, time.Duration(t.Expr.value))
+		}
+	}
+	if tightest == math.MaxInt64 {
+		return maxLagP99
+	}
+	return max(maxLagP99, tightest/10)
 }

@@ -374,3 +374,19 @@ func TestThresholdOnACountTakesThePlaceOfTheImplicitOne(t *testing.T) {
 		}
 	}
 }
+
+func TestLagMayBeATenthOfTheTightestLatencyLimit(t *testing.T) {
+	for _, c := range []struct {
+		texts []string
+		want  time.Duration
+	}{
+		{nil, 2 * time.Millisecond},
+		{[]string{"loss == 0", "lag.p99 < 1s", "peer.ack.p50 > 90ms", "peer.ack.count < 90"}, 2 * time.Millisecond},
+		{[]string{"peer.ack.p99 < 3ms"}, 2 * time.Millisecond},
+		{[]string{"peer.ack.p99.9 < 1s", "peer.ack.p99 < 50ms", "peer.deliver.max <= 80ms"}, 5 * time.Millisecond},
+	} {
+		if got := lagLimit(limited(t, small(10), c.texts...)); got != c.want {
+			t.Errorf("%q: a lag of %v is the limit, want %v", c.texts, got, c.want)
+		}
+	}
+}

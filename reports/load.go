@@ -46,6 +46,9 @@ type Manifest struct {
 	Target string `json:"target"`
 	// Server is the server as it named itself at login.
 	Server Identity `json:"server"`
+	// Client is the client library whose sessions were loaded through its
+	// adapter, as it named itself; nil for sessions of the generator's own.
+	Client *Identity `json:"client,omitempty"`
 	// ProtocolVersion is the wire protocol spoken, such as "rtm.v1.json".
 	ProtocolVersion string `json:"protocol_version,omitempty"`
 	// Environment is the generator's machine.
