@@ -8,6 +8,9 @@ import (
 	"slices"
 )
 
+// maxGateValues bounds the values of a run, and with them what judging costs.
+const maxGateValues = 200
+
 // validate reports everything in the gate that a reader of this version could
 // misunderstand, and verdicts that do not follow from the runs.
 func (g *Gate) validate() error {
@@ -40,6 +43,7 @@ func (g *Gate) validate() error {
 			wrong("block %d: the order is %q", i+1, b.Order)
 		}
 	}
+	sides := make(map[GateSide]int)
 	counted := make([]int, len(g.Blocks))
 	for i := range g.Runs {
 		r := &g.Runs[i]
@@ -54,6 +58,10 @@ func (g *Gate) validate() error {
 		if !slices.Contains([]ValidityVerdict{Valid, Degraded, Invalid}, r.Validity) || r.Counted && r.Validity == Invalid {
 			wrong("run %d: counts is %v, and its validity %q", i+1, r.Counted, r.Validity)
 		}
+		sides[r.Side]++
+		if len(r.Values) > maxGateValues {
+			wrong("run %d: has %d values, at most %d are read", i+1, len(r.Values), maxGateValues)
+		}
 		if r.Dir != "" && !filepath.IsLocal(filepath.FromSlash(r.Dir)) {
 			wrong("run %d: the folder %q lies outside", i+1, r.Dir)
 		}
@@ -62,6 +70,9 @@ func (g *Gate) validate() error {
 		if dropped := g.Blocks[i].Dropped != ""; dropped && n != 0 || !dropped && n != blockRuns {
 			wrong("block %d: %d of its runs count", i+1, n)
 		}
+	}
+	if most := max(sides[BaseSide], sides[HeadSide]); !g.Paired && most > MaxStoredRuns || most > 8*MaxGateBlocks {
+		wrong("a side has %d runs, which are too many", most)
 	}
 	if len(errs) == 0 {
 		again := *g

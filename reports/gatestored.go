@@ -15,6 +15,10 @@ type StoredRun struct {
 	Load *Load
 }
 
+// MaxStoredRuns is how many stored runs of a side are compared at most. The exact test
+// costs the square of that, and more runs show no more.
+const MaxStoredRuns = 50
+
 // NewStoredGate compares stored runs of two builds. Rules are what is gated; with
 // none given these are the server's CPU time, where every run has it, and the
 // median latency of the workload's primary metric.
@@ -24,8 +28,8 @@ type StoredRun struct {
 // the machine between them, and the gate says so.
 func NewStoredGate(base, head []StoredRun, rules []GateRule) (*Gate, error) {
 	all := append(slices.Clone(base), head...)
-	if len(base) == 0 || len(head) == 0 {
-		return nil, errors.New("reports: compare: each side needs at least one run")
+	if min(len(base), len(head)) == 0 || max(len(base), len(head)) > MaxStoredRuns {
+		return nil, fmt.Errorf("reports: compare: there are %d runs of the base and %d of the head; each side needs at least one, and more than %d are not read", len(base), len(head), MaxStoredRuns)
 	}
 	if err := errors.Join(refuseStored(all)...); err != nil {
 		return nil, err

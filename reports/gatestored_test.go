@@ -57,6 +57,9 @@ func TestStoredRunsThatCannotBeComparedAreNamed(t *testing.T) {
 	if _, err := NewStoredGate(nil, storedRuns("new", 1, 1), nil); err == nil {
 		t.Error("a side without runs is compared")
 	}
+	if _, err := NewStoredGate(storedRuns("old", 1, 1), storedRuns("new", MaxStoredRuns+1, 1), nil); err == nil {
+		t.Error("more runs are compared than anybody can wait for")
+	}
 }
 
 func TestWhatStoredRunsLackIsNotGated(t *testing.T) {

@@ -211,22 +211,28 @@ func TestTheSummaryOfAGate(t *testing.T) {
 
 func TestAGateThatContradictsItselfIsRefused(t *testing.T) {
 	for want, spoil := range map[string]func(*Gate){
-		"schema is":             func(g *Gate) { g.Schema = "rtmkit-ab/v2" },
-		"do not follow":         func(g *Gate) { g.Verdict = Equivalent },
-		"verdicts do not":       func(g *Gate) { g.Runs[0].Values[ServerCPU] *= 1.5 },
-		"alpha is":              func(g *Gate) { g.Plan.Alpha = 0 },
-		"the margin of":         func(g *Gate) { g.Plan.Rules[0].Margin = 0 },
-		"look 1 is":             func(g *Gate) { g.Plan.Looks[0].Blocks = 0 },
-		"go together":           func(g *Gate) { g.Paired = false },
-		"the order is":          func(g *Gate) { g.Blocks[0].Order = "ABAB" },
-		"unknown side":          func(g *Gate) { g.Runs[0].Side = "left" },
-		"there is no block 9":   func(g *Gate) { g.Runs[0].Block = 9 },
-		"3 of its runs count":   func(g *Gate) { g.Runs[0].Counted = false },
-		"its validity":          func(g *Gate) { g.Runs[0].Validity = Invalid },
-		"lies outside":          func(g *Gate) { g.Runs[0].Dir = "../elsewhere" },
-		"at most 100 are read":  func(g *Gate) { g.Blocks = make([]GateBlock, 101) },
-		"block 3: 4 of its":     func(g *Gate) { recount(g, 3) },
-		"counts is true, and":   func(g *Gate) { g.Runs[0].Validity = "good" },
+		"schema is":            func(g *Gate) { g.Schema = "rtmkit-ab/v2" },
+		"do not follow":        func(g *Gate) { g.Verdict = Equivalent },
+		"verdicts do not":      func(g *Gate) { g.Runs[0].Values[ServerCPU] *= 1.5 },
+		"alpha is":             func(g *Gate) { g.Plan.Alpha = 0 },
+		"the margin of":        func(g *Gate) { g.Plan.Rules[0].Margin = 0 },
+		"look 1 is":            func(g *Gate) { g.Plan.Looks[0].Blocks = 0 },
+		"go together":          func(g *Gate) { g.Paired = false },
+		"the order is":         func(g *Gate) { g.Blocks[0].Order = "ABAB" },
+		"unknown side":         func(g *Gate) { g.Runs[0].Side = "left" },
+		"there is no block 9":  func(g *Gate) { g.Runs[0].Block = 9 },
+		"3 of its runs count":  func(g *Gate) { g.Runs[0].Counted = false },
+		"its validity":         func(g *Gate) { g.Runs[0].Validity = Invalid },
+		"lies outside":         func(g *Gate) { g.Runs[0].Dir = "../elsewhere" },
+		"at most 100 are read": func(g *Gate) { g.Blocks = make([]GateBlock, 101) },
+		"block 3: 4 of its":    func(g *Gate) { recount(g, 3) },
+		"counts is true, and":  func(g *Gate) { g.Runs[0].Validity = "good" },
+		"too many":             func(g *Gate) { *g = *storedGate(5, 6); g.Runs = many(g.Runs[0], 101) },
+		"at most 200 are read": func(g *Gate) {
+			for i := range 300 {
+				g.Runs[0].Values[fmt.Sprint(i)] = 1
+			}
+		},
 		"look 2 is after 3 blo": func(g *Gate) { g.Plan.Looks = append(g.Plan.Looks, GateLook{3, .01}) },
 	} {
 		g := fixtureGate()
@@ -235,6 +241,13 @@ func TestAGateThatContradictsItselfIsRefused(t *testing.T) {
 			t.Errorf("want an error with %q, got %v", want, err)
 		}
 	}
+}
+
+func many(r GateRun, n int) (runs []GateRun) {
+	for range n {
+		runs = append(runs, r)
+	}
+	return runs
 }
 
 func recount(g *Gate, block int) {
