@@ -131,10 +131,10 @@ func (e *Evidence) add(h reports.Health, local bool) {
 
 // Judge says whether a run measured the server or its own generator.
 //
-// It is invalid when the lag p99 is over its limit, in the whole phase or in more than 5 % of its seconds and more than
-// one of them, when more than 0.1 % of the messages were shed, when less than 99.5 % of the offered rate was sent, or when
-// the generator used more than 85 % of the cores that it may use while its goroutines waited, or when its target was lost
-// on the way. It is degraded at half of
+// It is invalid when the lag p99 is over its limit, of 2 ms or of a tenth of the tightest latency that the workload's
+// thresholds allow, in the whole phase or in more than 5 % of its seconds and more than one of them; when more than 0.1 %
+// of the messages were shed; when less than 99.5 % of the offered rate was sent; when the generator used more than 85 % of
+// the cores that it may use while its goroutines waited; or when its target was lost on the way. It is degraded at half of
 // these, and when the generator used that much without a wait, when others took a quarter of the machine while tasks
 // waited for cores, when a CPU quota held the generator back, or when the warm-up had not drained.
 //

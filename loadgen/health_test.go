@@ -142,6 +142,33 @@ func TestRunsComeToTheirOutcome(t *testing.T) {
 	}
 }
 
+func TestLagMayBeATenthOfTheTightestLatencyThatIsAllowed(t *testing.T) {
+	for texts, want := range map[string]time.Duration{
+		"":                                       2 * time.Millisecond,
+		"peer.ack.p99 < 5ms":                     2 * time.Millisecond,
+		"peer.ack.p99 < 50ms":                    5 * time.Millisecond,
+		"peer.ack.p99 <= 50ms; login.p50 < 30ms": 3 * time.Millisecond,
+		"peer.ack.p99 > 50ms; lost == 0":         2 * time.Millisecond,
+		"lag.p99 < 500ms":                        2 * time.Millisecond,
+		"peer.ack.count < 900000000":             2 * time.Millisecond,
+	} {
+		w := small(10)
+		for _, text := range strings.Split(texts, "; ") {
+			if text == "" {
+				continue
+			}
+			limit, err := ParseThreshold(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Thresholds = append(w.Thresholds, limit)
+		}
+		if got := lagLimit(w); got != want {
+			t.Errorf("%q: %v, want %v", texts, got, want)
+		}
+	}
+}
+
 // recorded are the rows of real runs on a machine of two cores that others used, too.
 var recorded = map[string]struct {
 	file   string
