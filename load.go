@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -346,6 +347,7 @@ func writeLoads(w io.Writer, loads []reports.Load) {
 		if v.Attribution != "" {
 			fmt.Fprintf(&b, "%s run %s, most likely cause: %s\n", load.Manifest.Name, v.Verdict, v.Attribution)
 		}
+		writeCause(&b, load.Manifest.Name, load.Summary.Validity)
 		for _, e := range load.Summary.Equations {
 			if !e.Holds {
 				fmt.Fprintf(&b, "%s: %s does not hold: %d and %d\n", load.Manifest.Name, strings.TrimSpace(e.Traffic+" "+e.Text), e.Left, e.Right)
@@ -354,6 +356,17 @@ func writeLoads(w io.Writer, loads []reports.Load) {
 	}
 	writeThresholds(&b, loads)
 	w.Write(b.Bytes())
+}
+
+// writeCause says who held the run up, and by what evidence, unless that stands there as a reason already.
+func writeCause(w io.Writer, name string, v reports.Validity) {
+	switch {
+	case v.Attribution == "":
+	case v.Evidence == "" || slices.Contains(v.Reasons, v.Evidence):
+		fmt.Fprintf(w, "%s run: most likely cause: %s\n", name, v.Attribution)
+	default:
+		fmt.Fprintf(w, "%s run: most likely cause: %s: %s\n", name, v.Attribution, v.Evidence)
+	}
 }
 
 // headline are the metrics that a terminal shows; the page shows all.
