@@ -226,6 +226,9 @@ func median(values []float64) float64 {
 // what has one rate is open and without stages.
 func (w Workload) CheckScalable() error {
 	w.fill()
+	if w.TotalRate() <= 0 {
+		return fmt.Errorf("workload %s: %w", w.Name, *bad("traffic", "no message is sent, so there is no rate to raise; add an entry with the op peer or channel"))
+	}
 	for i, t := range w.Traffic {
 		path := fmt.Sprintf("traffic[%d]", i)
 		switch {
@@ -238,17 +241,19 @@ func (w Workload) CheckScalable() error {
 	return nil
 }
 
-// TotalRate returns the rate of all traffic together.
+// TotalRate returns the rate of all messages together; that sessions come and go is not counted.
 func (w Workload) TotalRate() Rate {
 	var total Rate
 	for _, t := range w.Traffic {
-		total += t.Rate
+		if !t.Op.churns() {
+			total += t.Rate
+		}
 	}
 	return total
 }
 
-// Scaled returns the workload with all its rates multiplied by one factor, so that together they are total, and with a
-// measured phase of length. The shares of the entries stay as they are.
+// Scaled returns the workload with all its rates multiplied by one factor, those at which sessions come and go among them,
+// so that all messages together have the rate total, and with a measured phase of length. The shares of the entries stay as they are.
 func (w Workload) Scaled(total Rate, length time.Duration) Workload {
 	factor := total / w.TotalRate()
 	w.Traffic = slices.Clone(w.Traffic)

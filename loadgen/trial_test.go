@@ -144,3 +144,31 @@ func TestAScaledWorkloadKeepsItsShares(t *testing.T) {
 		t.Error("the workload itself was changed")
 	}
 }
+
+func TestComingsAndGoingsAreScaledButAreNoMessages(t *testing.T) {
+	w := Fanout(100, 10*time.Second, 1, 10)
+	w.Traffic = append(w.Traffic, Traffic{ID: "again", Op: OpReconnect, Sessions: "8-9", Rate: 5})
+	scaled := w.Scaled(400, time.Second)
+	if w.TotalRate() != 100 || scaled.TotalRate() != 400 || scaled.Traffic[1].Rate != 20 {
+		t.Errorf("%v in all, and scaled %+v", w.TotalRate(), scaled.Traffic)
+	}
+}
+
+func TestAWorkloadWithoutOneRateIsNotScaled(t *testing.T) {
+	plain := func() Workload { return Peer(100, 10*time.Second, 10) }
+	if err := plain().CheckScalable(); err != nil {
+		t.Error(err)
+	}
+	for want, change := range map[string]func(w *Workload){
+		"traffic[0].executor: closed has no rate":      func(w *Workload) { w.Traffic[0].Executor = Closed },
+		"traffic[0].executor: replay has no rate":      func(w *Workload) { w.Traffic[0].Executor = Replay },
+		"traffic[0].stages: they say what the rate is": func(w *Workload) { w.Traffic[0].Stages = []Stage{{Hold: time.Second}} },
+		"traffic: no message is sent":                  func(w *Workload) { w.Traffic[0].Op = OpLogin },
+	} {
+		w := plain()
+		change(&w)
+		if err := w.CheckScalable(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("want an error with %q, got %v", want, err)
+		}
+	}
+}
