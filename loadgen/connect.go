@@ -203,7 +203,10 @@ func (c *crew) close(ctx context.Context) error {
 		}
 		places <- struct{}{}
 		tasks.Go(func() {
-			failures[i] = session.Close(ctx)
+			if failures[i] = session.Close(ctx); failures[i] != nil {
+				// It broke off instead, and nothing is handled any more.
+				c.inboxes[i].ends = append(c.inboxes[i].ends, c.clock.now())
+			}
 			<-places
 		})
 	}

@@ -71,8 +71,10 @@ func TestEachPlantedFaultIsCountedExactly(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
 				s := newRig()
 				s.tamper = c.tamper
-				load := s.play(t, t.Context(), c.workload, Options{})
+				dir := filepath.Join(t.TempDir(), "run")
+				load := s.play(t, t.Context(), c.workload, Options{Dir: dir})
 				balanced(t, load)
+				sameAnomalies(t, load, dir)
 				row := load.Summary.Ledger[0]
 				if got := oddities(row); got != oddities(c.want) {
 					t.Errorf("ledger shows %+v, want %+v", got, oddities(c.want))
