@@ -3,6 +3,7 @@ package loadgen
 import (
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -176,7 +177,9 @@ func TestMergedHistogramsHoldEverySampleOfEveryPart(t *testing.T) {
 						_ = sums[key].histogram.RecordValue(ns)
 					}
 					start := int64(zero + second*1000)
-					if err := log.write(m, start, start+1000, h); err != nil {
+					end := start + 1000 - int64(i) // as where a part ends a little earlier
+					sums[key].startMS, sums[key].endMS = start, max(sums[key].endMS, end)
+					if err := log.write(m, start, end, h); err != nil {
 						t.Fatal(err)
 					}
 				}
@@ -198,7 +201,6 @@ func TestMergedHistogramsHoldEverySampleOfEveryPart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer out.log.Close()
 		var got latencies
 		if err := all.histograms(out, &got); err != nil {
 			t.Fatal(err)
@@ -206,7 +208,74 @@ func TestMergedHistogramsHoldEverySampleOfEveryPart(t *testing.T) {
 		if !reflect.DeepEqual(got.summaries(), want.summaries()) {
 			t.Fatalf("merged %+v, want %+v", got.summaries(), want.summaries())
 		}
+		if err := errors.Join(out.buffer.Flush(), out.log.Close()); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(out.log.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		read := 0
+		if err := readHDRLog(bytes.NewReader(text), func(i interval) error {
+			read++
+			sum := sums[[2]int{int(i.startMS-zero) / 1000, int(i.metric)}]
+			if sum == nil || sum.startMS != i.startMS || sum.endMS != i.endMS || !sum.histogram.Equals(i.histogram) {
+				t.Fatalf("merged interval of %s from %d to %d", i.metric, i.startMS, i.endMS)
+			}
+			return nil
+		}); err != nil || read != len(sums) {
+			t.Fatalf("%d intervals read, %d merged, %v", read, len(sums), err)
+		}
 	})
+}
+
+func TestASeatExcusesAndForbidsDeliveries(t *testing.T) {
+	const n = 0
+	for name, c := range map[string]struct {
+		answer                   uint8
+		seen, excused, forbidden bool
+		want                     reports.LedgerRow
+	}{
+		"must and came":               {answerReceived, true, false, false, reports.LedgerRow{Expected: 1, DeliveredOnce: 1}},
+		"must and did not":            {answerReceived, false, false, false, reports.LedgerRow{Expected: 1, Lost: 1, FalseReceipts: 1}},
+		"refused and came":            {answerError, true, false, false, reports.LedgerRow{MayDelivered: 1}},
+		"refused and did not":         {answerError, false, false, false, reports.LedgerRow{}},
+		"excused and came":            {answerReceived, true, true, false, reports.LedgerRow{MayDelivered: 1}},
+		"excused and did not":         {answerReceived, false, true, false, reports.LedgerRow{}},
+		"forbidden and came":          {answerReceived, true, false, true, reports.LedgerRow{Leaked: 1}},
+		"forbidden, excused and came": {answerReceived, true, true, true, reports.LedgerRow{Leaked: 1}},
+		"forbidden and did not":       {answerNotReceived, false, true, true, reports.LedgerRow{}},
+	} {
+		p := smallPlan(t)
+		entry := p.traffic[0]
+		b := &books{plan: p, sessions: make([]sessionBook, 2), entries: []entryBook{{make([]uint8, entry.count()), make([]uint8, entry.count())}}}
+		b.entries[0].fate[n], b.entries[0].answer[n] = fateSent, c.answer
+		for session, groups := range p.seats() {
+			s := seat{group: groups[0], seqs: p.groups[groups[0]].seqs, seen: newBitmap(2), excused: newBitmap(2), forbidden: newBitmap(2)}
+			if stream, seq := entry.streamOf(n); stream.group == s.group {
+				for _, table := range []struct {
+					set  bool
+					into bitmap
+				}{{c.seen, s.seen}, {c.excused, s.excused}, {c.forbidden, s.forbidden}} {
+					if table.set {
+						table.into.set(s.bit(stream.slot, seq))
+					}
+				}
+			}
+			b.sessions[session] = sessionBook{seats: []seat{s}, counts: make([]arrivals, 1)}
+		}
+		row := b.row(entry)
+		got := reports.LedgerRow{
+			Expected: row.Expected, DeliveredOnce: row.DeliveredOnce, MayDelivered: row.MayDelivered,
+			Lost: row.Lost, Leaked: row.Leaked, FalseReceipts: row.FalseReceipts,
+		}
+		if got != c.want {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+		if found := b.anomalies(10); int64(len(found)) != row.Lost+row.Leaked+row.FalseReceipts {
+			t.Errorf("%s: anomalies %v for %+v", name, found, row)
+		}
+	}
 }
 
 func TestRunsOfATableAreNeverLongerThanTheTable(t *testing.T) {

@@ -37,6 +37,21 @@ func (s *rig) notes(t *testing.T) *[]wireNote {
 	return list
 }
 
+// logins makes the rig write down when each session logged in, counted from the first.
+func (s *rig) logins() map[string]time.Duration {
+	list := map[string]time.Duration{}
+	var first time.Time
+	s.opened = func(session *rigSession) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(list) == 0 {
+			first = time.Now()
+		}
+		list[session.uid] = time.Since(first)
+	}
+	return list
+}
+
 // fromZero makes due times relative to their phase, and sorts.
 func fromZero(list []wireNote) []wireNote {
 	first := map[uint8]int64{0: 1 << 62, 1: 1 << 62}
@@ -85,12 +100,19 @@ func TestShardsTogetherPlayTheScheduleOfOneProcess(t *testing.T) {
 		w := crossing()
 		single, many := newRig(), newRig()
 		want, got := single.notes(t), many.notes(t)
+		wholeLogins, shardLogins := single.logins(), many.logins()
 		whole := single.play(t, t.Context(), w, Options{})
 		dirs := playShards(t, many, w, 3)
 		if a, b := fromZero(*want), fromZero(*got); len(a) < 2000 || !slices.Equal(a, b) {
 			t.Errorf("%d messages in one process, %d in three, not the same", len(a), len(b))
 		}
 
+		// The first session of each process goes alone and may come a moment after it is due.
+		for uid, at := range wholeLogins {
+			if other := shardLogins[uid]; other != at {
+				t.Errorf("%s logs in after %v in one process, after %v in three", uid, at, other)
+			}
+		}
 		out := filepath.Join(t.TempDir(), "merged")
 		merged, err := Merge(dirs, out, MergeOptions{})
 		if err != nil {
@@ -120,10 +142,85 @@ func TestShardsTogetherPlayTheScheduleOfOneProcess(t *testing.T) {
 		if a, b := metricOf(t, merged, "channel.deliver").Count, metricOf(t, whole, "channel.deliver").Count; a == 0 || a >= b {
 			t.Errorf("channel.deliver: %d samples merged, %d of one process; those that cross have no latency", a, b)
 		}
+		for _, metric := range m.Metrics {
+			if metric.Name == "channel.first" || metric.Name == "channel.last" {
+				t.Errorf("%d samples of %s, although every channel is split", metric.Count, metric.Name)
+			}
+		}
 		if len(merged.Manifest.Parts) != 3 || merged.Manifest.Parts[1].Shard.FirstSession != 32 || merged.Manifest.Shard != nil {
 			t.Errorf("parts %+v", merged.Manifest.Parts)
 		}
 	})
+}
+
+func TestAShardWaitsForWhatOthersHaveOnTheirWay(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := crossing()
+		w.Traffic, w.Sessions.Count, w.Phases.Warmup = w.Traffic[:1], 60, 0
+		last := must(newPlan(w)).messages - 1
+		s := newRig()
+		s.tamper = func(n int, r *routed) {
+			if n == last {
+				r.late = 900 * time.Millisecond
+			}
+		}
+		merged, err := Merge(playShards(t, s, w, 2), filepath.Join(t.TempDir(), "merged"), MergeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row := merged.Summary.Ledger[0]; row.Lost != 0 || row.Expected != row.DeliveredOnce {
+			t.Errorf("ledger %+v", row)
+		}
+	})
+}
+
+func TestAMessageUnderTheNumberOfAnotherShardIsCorrupt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newRig()
+		s.tamper = func(n int, r *routed) {
+			if n != 50 {
+				return
+			}
+			var stamp Stamp
+			if !new(stamper).open(&stamp, r.body, Text) {
+				t.Error("a message without a stamp")
+			}
+			stamp.Shard ^= 1
+			new(stamper).seal(&stamp, r.body, Text)
+		}
+		w := crossing()
+		w.Traffic = w.Traffic[1:]
+		merged, err := Merge(playShards(t, s, w, 2), filepath.Join(t.TempDir(), "merged"), MergeOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows := merged.Summary.Ledger; len(rows) != 2 || rows[1].Corrupt != 1 || rows[0].Lost != 1 {
+			t.Errorf("ledger %+v", rows)
+		}
+	})
+}
+
+func TestAMergedRunIsAsValidAsItsLeastValidPart(t *testing.T) {
+	part := func(index int, verdict reports.ValidityVerdict, who string, reasons ...string) reports.ShardPart {
+		return reports.ShardPart{Shard: reports.Shard{Index: index}, Validity: reports.Validity{Verdict: verdict, Attribution: who, Reasons: reasons},
+			Health: reports.Health{GeneratorCPUNS: 10, GeneratorCPUShare: float64(index) / 10, ServerCPUNS: int64(100 * index)}}
+	}
+	for name, c := range map[string]struct {
+		parts []reports.ShardPart
+		want  reports.Validity
+	}{
+		"all valid": {[]reports.ShardPart{part(0, reports.Valid, ""), part(1, reports.Valid, "")}, reports.Validity{Verdict: reports.Valid}},
+		"one of each": {[]reports.ShardPart{part(0, reports.Degraded, "host noise", "a"), part(1, reports.Invalid, "generator bound", "b", "c"), part(2, reports.Valid, "")},
+			reports.Validity{Verdict: reports.Invalid, Attribution: "generator bound", Reasons: []string{"shard 0: a", "shard 1: b", "shard 1: c"}}},
+	} {
+		if got := worst(c.parts); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v, want %+v", name, got, c.want)
+		}
+	}
+	h := together([]reports.ShardPart{part(1, reports.Valid, ""), part(3, reports.Valid, ""), part(2, reports.Valid, "")}, reports.Health{LagP99NS: 5}, 3)
+	if h.GeneratorCPUNS != 30 || h.GeneratorCPUShare != 0.3 || h.ServerCPUNS != 300 || h.ServerCPUPerMessageNS != 100 || h.LagP99NS != 5 {
+		t.Errorf("health %+v", h)
+	}
 }
 
 func TestMergeJudgesDeliveriesBetweenShards(t *testing.T) {

@@ -125,6 +125,12 @@ func once(pattern, by string) func([]byte) []byte {
 	}
 }
 
+// logLagAsLogins gives the logins the histogram of the lag.
+func logLagAsLogins(text []byte) []byte {
+	lag := regexp.MustCompile(`(?m)^Tag=lag,.*$`).Find(text)
+	return once(`(?m)^Tag=login,.*$`, "Tag=login"+strings.TrimPrefix(string(lag), "Tag=lag"))(text)
+}
+
 // named reports whether a difference is about the file and has the words.
 func named(differences []Difference, file, words string) bool {
 	for _, d := range differences {
@@ -187,6 +193,7 @@ func TestANumberThatDoesNotFollowIsNamedEvenUnderRightSums(t *testing.T) {
 		"sum":        {SeriesFile, once(`(?m)^0,\d+`, `0,3`), SeriesFile, "sum of offered  stored 3  derived 300"},
 		"rate":       {WorkloadFile, once(`seed: 1`, `seed: 2`), reports.RunManifestFile, "workload_sha256"},
 		"interval":   {HistogramFile, once(`(?m)^Tag=lag,.*\n`, ``), HistogramFile, "intervals of lag  stored 0  derived 1"},
+		"swapped":    {HistogramFile, logLagAsLogins, HistogramFile, "samples of login  stored 200  derived 5"},
 		"bad line":   {HistogramFile, once(`(?m)^Tag=lag,`, `Tag=lag;`), HistogramFile, "no interval of a histogram log"},
 		"largest":    {HistogramFile, once(`\.\d{6},HIST`, `.000000,HIST`), HistogramFile, "its largest value is said to be"},
 		"error":      {EventsFile, once(`"facts"`, `"error":{"class":"dial","count":1}}`+"\n"+`{"facts"`), reports.RunSummaryFile, "errors"},
