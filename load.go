@@ -96,7 +96,7 @@ func (c *loadRunCommand) Run(a *app) error {
 	}
 	defer stop()
 	started := time.Now()
-	load, err := measure(a, workload, options.Options)
+	load, err := measureLive(a, workload, options.Options)
 	if load == nil {
 		return loadFailure(err)
 	}

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"maps"
+	"math"
 	"sync"
 	"time"
 
@@ -152,11 +153,24 @@ func (m *monitor) tell(v vital, end int64, done tally, intervals [metrics]*hdrhi
 	p := Progress{
 		Phase: v.phase, Elapsed: time.Duration(end - m.began), Total: m.run.plan.expected(),
 		Offered: done.due, Sent: done.sent, Acked: done.acked, Delivered: done.delivered, Errors: done.errors,
-		Metric: primary.String(), LagP99: time.Duration(v.readings[colLagP99]),
+		InFlight: int64(v.readings[colInFlight]), Failures: m.run.ledger.faults.counts(),
+		Metric: primary.String(), LagP99: time.Duration(v.readings[colLagP99]), LagLimit: lagLimit(m.run.plan.Workload),
+	}
+	if phase := m.run.phase.Load(); phase.name == v.phase {
+		p.InPhase = max(time.Duration(end-phase.start), 0)
+	}
+	switch v.phase {
+	case phaseWarmup:
+		p.PhaseTotal = m.run.plan.Phases.Warmup
+	case phaseMeasure:
+		p.PhaseTotal = m.run.plan.Phases.Measure
+	}
+	if messages, deliveries := m.run.plan.offered(); messages > 0 {
+		p.Expected = int64(math.Round(float64(done.due) * deliveries / messages))
 	}
 	if h := intervals[primary]; h != nil {
 		q := h.ValueAtPercentilesSlice([]float64{50, 99})
-		p.P50, p.P99 = time.Duration(q[0]), time.Duration(q[1])
+		p.P50, p.P99, p.Max = time.Duration(q[0]), time.Duration(q[1]), time.Duration(h.Max())
 	}
 	m.run.options.Progress(p)
 }

@@ -78,14 +78,23 @@ type Progress struct {
 	// Elapsed is the time since the run began, Total the time it will take as planned: the connect phase and the drain
 	// can take more or less.
 	Elapsed, Total time.Duration
+	// InPhase is the time since the phase began, PhaseTotal the time it will take as planned; zero when that is open.
+	InPhase, PhaseTotal time.Duration
 	// Offered, Sent, Acked, Delivered and Errors count messages and operations of this second.
 	Offered, Sent, Acked, Delivered, Errors int64
-	// Metric names the metric of P50 and P99: peer.ack, or channel.deliver in a run without peer messages.
+	// Expected is how many deliveries the messages offered in this second make when all arrive.
+	Expected int64
+	// InFlight is how many messages are without an answer now.
+	InFlight int64
+	// Metric names the metric of P50, P99 and Max: peer.ack, or channel.deliver in a run without peer messages.
 	Metric string
-	// P50 and P99 are this second's latencies; zero without samples.
-	P50, P99 time.Duration
-	// LagP99 is this second's 99th percentile of the schedule lag.
-	LagP99 time.Duration
+	// P50, P99 and Max are this second's latencies; zero without samples.
+	P50, P99, Max time.Duration
+	// LagP99 is this second's 99th percentile of the schedule lag. Beyond LagLimit the run becomes invalid, beyond half of
+	// it degraded.
+	LagP99, LagLimit time.Duration
+	// Failures counts what has failed so far, by operation and class, the most frequent first.
+	Failures []reports.ErrorCount
 }
 
 // The phases of a run.
