@@ -87,3 +87,38 @@ func TestAddressOfMetricsIsChecked(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestRunTakesTheServersCPUFromItsMetricsAndSaysWhatWasMissing(t *testing.T) {
+	rtm := newStub(t)
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n := asked.Add(1)
+		if r.URL.Path == "/ends" && n > 1 {
+			http.Error(w, "enough", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, "process_cpu_seconds_total %d\nprocess_resident_memory_bytes 1000\n", n)
+	}))
+	defer server.Close()
+	w := small(300)
+	w.Sessions.Rate = 1000
+	load, err := Run(t.Context(), w, Options{URL: rtm.url(), ServerMetrics: server.URL + "/metrics"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := load.Summary.Health
+	if h.ServerCPUBy != byLocal || h.ServerCPUNS < 1e9 || h.ServerRSSBytes != 1000 || h.ServerCPUPerMessageNS != float64(h.ServerCPUNS)/300 {
+		t.Errorf("health %+v", h)
+	}
+	asked.Store(0)
+	load, err = Run(t.Context(), w, Options{URL: rtm.url(), ServerMetrics: server.URL + "/ends"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(load.Manifest.Notes, " "); !strings.Contains(notes, "The server's metrics could not be read") || !strings.Contains(notes, "503") {
+		t.Errorf("notes %q", notes)
+	}
+	if h := load.Summary.Health; h.ServerCPUBy != "" || h.ServerCPUNS != 0 {
+		t.Errorf("health %+v", h)
+	}
+}
