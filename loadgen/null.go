@@ -91,7 +91,7 @@ func (s *nullServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (s *nullServer) enter(c *nullConn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closing {
+	if s.closing || len(s.open) == maxSessions {
 		return false
 	}
 	s.open[c] = struct{}{}
@@ -133,11 +133,12 @@ func (s *nullServer) user(uid []byte) *nullConn {
 	return s.users[string(uid)]
 }
 
+// room returns the channel, or nil when there are too many.
 func (s *nullServer) room(channel string) *nullRoom {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	room := s.rooms[channel]
-	if room == nil {
+	if room == nil && len(s.rooms) < maxSessions {
 		room = &nullRoom{name: channel}
 		s.rooms[channel] = room
 	}
@@ -230,11 +231,14 @@ func (c *nullConn) rare(p []byte) bool {
 		limits.Calls = nil
 		reply(&wire.LoginOK{ID: f.ID, Session: rand.Text(), ServerTS: time.Now().UnixMilli(), Server: wire.Server{Name: nullName, Version: "1"}, Limits: limits})
 	case *wire.ChannelJoin:
-		if c.uid == "" || wire.CheckID(f.Channel) != nil || c.rooms[f.Channel] != nil {
-			reply(wire.Refuse(f.ID, wire.JoinFailure, "a null server takes each join once, after a login, with a proper id"))
+		var room *nullRoom
+		if c.uid != "" && wire.CheckID(f.Channel) == nil && c.rooms[f.Channel] == nil {
+			room = c.server.room(f.Channel)
+		}
+		if room == nil {
+			reply(wire.Refuse(f.ID, wire.JoinFailure, "a null server takes each join once, after a login, with a proper id, and not without end"))
 			return true
 		}
-		room := c.server.room(f.Channel)
 		c.rooms[f.Channel] = room
 		seq, count := room.join(c)
 		reply(&wire.ChannelJoinOK{ID: f.ID, Seq: seq, Count: count})

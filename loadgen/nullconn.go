@@ -17,6 +17,10 @@ const (
 	// maxNullBacklog bounds what waits for a client that does not read; beyond, its connection ends.
 	maxNullBacklog = 32 << 20
 
+	// maxNullReceipts bounds the peer messages that wait for the acknowledgement of one client; beyond, its senders hear
+	// that it has not received them.
+	maxNullReceipts = 1 << 20
+
 	// nullLinger is how long a client may take to close after its logout.
 	nullLinger = 5 * time.Second
 )
@@ -216,7 +220,7 @@ func (c *nullConn) room(n int) bool {
 func (c *nullConn) handOver(to *nullConn, e *wire.Envelope, now int64) bool {
 	to.mu.Lock()
 	defer to.mu.Unlock()
-	if !to.room(len(e.Payload)) {
+	if !to.room(len(e.Payload)) || len(to.receipts) == maxNullReceipts {
 		return false
 	}
 	if len(to.out) == 0 && !to.busy {
