@@ -55,9 +55,10 @@ func TestALevelOfAFloorTellsTheCPUOfEachMessage(t *testing.T) {
 	if m := level.Metric("channel.last"); m == nil || len(m.Curve) == 0 || m.Heat != nil || m.Series != nil {
 		t.Errorf("the level keeps %+v of channel.last", m)
 	}
+	level.Validity = reports.Valid
 	floor := &reports.Floor{Levels: []reports.FloorLevel{level}}
 	o := Options{URL: null(t), AppID: testApp, Floor: floor}
-	if load, err = Run(t.Context(), w, o); err != nil || load.Floor != floor {
+	if load, err = Run(t.Context(), w, o); err != nil || load.FloorMetric("channel.last") == nil {
 		t.Errorf("the run has the floor %+v: %v", load.Floor, err)
 	}
 }

@@ -390,7 +390,8 @@ func (r *run) finish(interrupted bool) (*reports.Load, error) {
 		r.options.Notes = append(slices.Clip(r.options.Notes), note)
 	}
 	raw := r.raw(interrupted)
-	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw), Floor: r.options.Floor}
+	load := &reports.Load{Manifest: r.manifest(interrupted), Summary: summarize(raw)}
+	load.Floor = r.options.Floor.For(load.Summary.OfferedPerS)
 	load.Manifest.Notes = append(slices.Clip(load.Manifest.Notes), r.plan.notes(load.Summary.AchievedPerS)...)
 	var found []*anomalyLine
 	for _, a := range r.ledger.faults.list {

@@ -88,6 +88,23 @@ func (f *Floor) At(perS float64) *FloorLevel {
 	return nearest
 }
 
+// For returns the floor as it is stored beside a run that offered so many
+// messages per second: with the distributions of the level [Floor.At] names, and
+// the numbers alone of the others. It is nil for no floor.
+func (f *Floor) For(perS float64) *Floor {
+	if f == nil {
+		return nil
+	}
+	beside, slim := f.At(perS), *f
+	slim.Levels = slices.Clone(f.Levels)
+	for i := range slim.Levels {
+		if &f.Levels[i] != beside {
+			slim.Levels[i].Metrics = nil
+		}
+	}
+	return &slim
+}
+
 // Metric returns the metric of the level by name, or nil.
 func (l *FloorLevel) Metric(name string) *Metric {
 	for i := range l.Metrics {

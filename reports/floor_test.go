@@ -36,6 +36,15 @@ func TestARunIsSetBesideTheNearestValidLevelOfItsFloor(t *testing.T) {
 			t.Errorf("the floor of a run at %v/s is %+v, not that at %d/s", rate, m, want)
 		}
 	}
+	slim := load.Floor.For(800)
+	for i, level := range slim.Levels {
+		if (level.Metric("peer.ack") != nil) != (level.OfferedPerS == 1000) || load.Floor.Levels[i].Metric("peer.ack") == nil {
+			t.Errorf("for a run at 800/s the floor keeps %+v", level)
+		}
+	}
+	if (*Floor)(nil).For(800) != nil {
+		t.Error("no floor becomes one")
+	}
 	if load.FloorMetric("channel.last") != nil || new(Load).FloorMetric("peer.ack") != nil {
 		t.Error("there is a floor where none was measured")
 	}
