@@ -58,6 +58,7 @@ func (c *loadCalibrateCommand) Run(a *app) error {
 		if c.To < w.TotalRate() {
 			return fail(exitUsage, "--to %v is below the rate of %s, which is %v", c.To, w.Name, w.TotalRate())
 		}
+		w.Phases.Warmup = min(w.Phases.Warmup, c.Trial)
 		workloads = append(workloads, w)
 	}
 	for _, w := range workloads {

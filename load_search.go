@@ -164,7 +164,8 @@ func (c *loadSearchCommand) options(a *app) (loadgen.Options, error) {
 	return o, err
 }
 
-// check fills in the range and refuses flags that make no sense.
+// check fills in the range, shortens the warm-up of a long workload to the length of a trial, and refuses flags that make
+// no sense.
 func (c *loadSearchCommand) check(w *loadgen.Workload) error {
 	if err := w.CheckScalable(); err != nil {
 		return fail(exitUsage, "%w", err)
@@ -179,6 +180,7 @@ func (c *loadSearchCommand) check(w *loadgen.Workload) error {
 	case c.From < 0 || c.To < 0 || c.Pause < 0:
 		return fail(exitUsage, "--from, --to and --pause must not be negative")
 	}
+	w.Phases.Warmup = min(w.Phases.Warmup, c.Trial)
 	if c.From == 0 {
 		c.From = w.TotalRate() / 10
 	}
