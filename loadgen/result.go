@@ -1,8 +1,6 @@
 package loadgen
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
@@ -47,11 +45,10 @@ func (p *plan) text() []byte {
 
 func (r *run) manifest(interrupted bool) reports.Manifest {
 	text := r.plan.text()
-	sum := sha256.Sum256(text)
 	server := r.crew.target
 	m := reports.Manifest{
 		Schema: reports.LoadSchema, Name: r.plan.title(), ToolVersion: r.options.ToolVersion,
-		Workload: string(text), WorkloadSHA256: hex.EncodeToString(sum[:]), Seed: r.plan.Seed,
+		Workload: string(text), WorkloadSHA256: r.plan.sum(), Seed: r.plan.Seed,
 		Target: r.options.URL, Server: reports.Identity{Name: server.Name, Version: server.Version},
 		ProtocolVersion: wire.Subprotocol, Environment: reports.CollectEnvironment(),
 		StartedAt: r.clock.wall(r.windows[0].start), EndedAt: time.Now(),

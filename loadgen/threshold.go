@@ -1,6 +1,8 @@
 package loadgen
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -220,4 +222,13 @@ func lagLimit(w Workload) time.Duration {
 		return maxLagP99
 	}
 	return max(maxLagP99, tightest/10)
+}
+
+// sum tells workloads apart by what they do: the hex SHA-256 of the text without its thresholds, so that runs stay
+// comparable when more is asked of them.
+func (w Workload) sum() string {
+	w.Thresholds = nil
+	text, _ := w.YAML()
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }

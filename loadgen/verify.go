@@ -212,16 +212,15 @@ func (c *folderCheck) workload() bool {
 		if err != nil {
 			return err
 		}
-		sum := sha256.Sum256(text)
-		if got := hex.EncodeToString(sum[:]); got != c.manifest.WorkloadSHA256 {
-			c.differ(reports.RunManifestFile, "workload_sha256", c.manifest.WorkloadSHA256, got)
-		}
 		if reports.Redact(string(text)) != c.manifest.Workload {
 			c.differ(reports.RunManifestFile, "workload", "another workload", "the text of "+WorkloadFile)
 		}
 		w, err := ParseWorkload(filepath.Join(c.dir, WorkloadFile), text)
 		if err != nil {
 			return err
+		}
+		if got := w.sum(); got != c.manifest.WorkloadSHA256 {
+			c.differ(reports.RunManifestFile, "workload_sha256", c.manifest.WorkloadSHA256, got)
 		}
 		if w.Seed != c.manifest.Seed {
 			c.differ(reports.RunManifestFile, "seed", c.manifest.Seed, w.Seed)

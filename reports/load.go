@@ -37,8 +37,9 @@ type Manifest struct {
 	ToolVersion string `json:"tool_version"`
 	// Workload is the workload as run, all defaults filled in, as YAML text.
 	Workload string `json:"workload,omitempty"`
-	// WorkloadSHA256 is the hex SHA-256 of Workload. Runs with different
-	// sums measure different things.
+	// WorkloadSHA256 is the hex SHA-256 of Workload without its thresholds.
+	// Runs with different sums measure different things; thresholds are asked
+	// of what was measured.
 	WorkloadSHA256 string `json:"workload_sha256,omitempty"`
 	// Seed decides ids, payloads and jitter.
 	Seed int64 `json:"seed"`
