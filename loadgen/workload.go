@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"slices"
 	"time"
 
 	"github.com/rtmkit/rtmkit/sdk/wire"
@@ -250,8 +251,9 @@ func common(name string, rate Rate, duration time.Duration, sessions int) Worklo
 }
 
 // fill puts the defaults where nothing is said. Fields without a sensible default stay as they are, and check names
-// them.
+// them. The entries are filled in on a copy, so that several may fill in one workload at a time.
 func (w *Workload) fill() {
+	w.Traffic = slices.Clone(w.Traffic)
 	orElse(&w.Schema, WorkloadSchema)
 	orElse(&w.Name, "workload")
 	orElse(&w.Seed, 1)
