@@ -72,9 +72,11 @@ func playShards(t *testing.T, s *rig, w Workload, n int) (dirs []string) {
 	t.Helper()
 	parent, start := t.TempDir(), time.Now().Add(1500*time.Millisecond)
 	errs := make([]error, n)
-	var all sync.WaitGroup
 	for i := range n {
 		dirs = append(dirs, filepath.Join(parent, string(rune('a'+i))))
+	}
+	var all sync.WaitGroup
+	for i := range n {
 		all.Go(func() {
 			_, errs[i] = s.run(t.Context(), w, Options{Dir: dirs[i], Shard: &Shard{i, n, start}})
 		})
@@ -157,7 +159,11 @@ func TestAShardWaitsForWhatOthersHaveOnTheirWay(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := crossing()
 		w.Traffic, w.Sessions.Count, w.Phases.Warmup = w.Traffic[:1], 60, 0
-		last := must(newPlan(w)).messages - 1
+		plan, err := newPlan(w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := plan.messages - 1
 		s := newRig()
 		s.tamper = func(n int, r *routed) {
 			if n == last {
