@@ -344,9 +344,6 @@ func writeLoads(w io.Writer, loads []reports.Load) {
 		for _, reason := range v.Reasons {
 			fmt.Fprintf(&b, "%s run %s: %s\n", load.Manifest.Name, v.Verdict, reason)
 		}
-		if v.Attribution != "" {
-			fmt.Fprintf(&b, "%s run %s, most likely cause: %s\n", load.Manifest.Name, v.Verdict, v.Attribution)
-		}
 		writeCause(&b, load.Manifest.Name, load.Summary.Validity)
 		for _, e := range load.Summary.Equations {
 			if !e.Holds {
