@@ -108,7 +108,9 @@ func TestSlowReaderThatTheServerCutsOffIsNoLoss(t *testing.T) {
 	if !row.Clean() || row.Expected == 0 || row.Received == row.AckedReceived*3 {
 		t.Errorf("ledger %+v; errors %v", row, load.Summary.Errors)
 	}
-	cut := func(e reports.ErrorCount) bool { return e.Class == loadgen.ClassClosed && e.Code == int(wire.CloseSlowConsumer) }
+	cut := func(e reports.ErrorCount) bool {
+		return e.Class == loadgen.ClassClosed && e.Code == int(wire.CloseSlowConsumer)
+	}
 	if !slices.ContainsFunc(load.Summary.Errors, cut) {
 		t.Errorf("errors %v do not name the end of the slow reader", load.Summary.Errors)
 	}
