@@ -3,7 +3,6 @@ package loadgen
 import (
 	"errors"
 	"fmt"
-	"math"
 	"strings"
 
 	"github.com/rtmkit/rtmkit/sdk/wire"
@@ -160,7 +159,7 @@ func (p *plan) memory() (bytes float64) {
 		if _, written := t.main.(listed); written {
 			each += 8
 		}
-		each += math.Ceil(float64(t.fanout)) / 8
+		each += float64(t.fanout) / 8
 		bytes += each * float64(t.count())
 	}
 	for _, g := range p.groups {

@@ -180,18 +180,8 @@ func (c curve) peak() Rate {
 	return Rate(highest)
 }
 
-// before returns how many messages are due before a moment, in seconds from the start.
-func (c curve) beforeSecond(at float64) float64 {
-	sum := 0.0
-	for _, p := range c {
-		if in := min(max(at-p.start, 0), p.span); in > 0 {
-			sum = p.before + in*(p.from+(p.to-p.from)*in/p.span/2)
-		}
-	}
-	return sum
-}
-
-// when returns the moment, in seconds from the start, before which n messages are due: the inverse of beforeSecond.
+// when returns the moment, in seconds from the start, before which n messages are due: the inverse of the
+// integral of the rate.
 func (c curve) when(n float64) float64 {
 	low, high := 0, len(c)-1
 	for low < high {

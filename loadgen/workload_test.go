@@ -146,6 +146,13 @@ func TestReadyWorkloadsCanBeRun(t *testing.T) {
 	}
 }
 
+func TestCheckLeavesTheWorkloadAsItIs(t *testing.T) {
+	w := Workload{Sessions: Sessions{Count: 2}, Traffic: []Traffic{{ID: "peer", Op: OpPeer, Rate: 1}}, Phases: Phases{Measure: time.Second}}
+	if err := w.Check(); err != nil || w.Traffic[0].Executor != "" || w.Name != "" {
+		t.Errorf("%v, and it became %+v", err, w)
+	}
+}
+
 // atLine matches errors that begin with file and line, as a compiler's do, and are of one line themselves.
 var atLine = regexp.MustCompile(`^f:\d+: [^\n]+$`)
 
