@@ -15,6 +15,7 @@ const (
 	maxDeliveries = 2_000_000_000
 	maxPayload    = 64 << 10
 	maxBurst      = 100_000
+	maxEntries    = 100
 	maxPhase      = 24 * time.Hour
 
 	maxRate Rate = 1e6
@@ -70,7 +71,7 @@ func (w Workload) checkChannels() *problem {
 	tooMany := func(joined int) *problem {
 		return bad("channels", "a session would join %d channels and may join %d; use more sessions, fewer channels or fewer members", joined, most)
 	}
-	perSession := make([]int, w.Sessions.Count)
+	places, perSession := 0, make([]int, w.Sessions.Count)
 	for i, c := range w.Channels {
 		path := fmt.Sprintf("channels[%d]", i)
 		if j, twice := seen[c.Name]; twice {
@@ -89,7 +90,8 @@ func (w Workload) checkChannels() *problem {
 			return p
 		}
 		// Far too many are not worth counting one by one.
-		if each := (c.Count*c.Members + w.Sessions.Count - 1) / w.Sessions.Count; each > most {
+		places += c.Count * c.Members
+		if each := (places + w.Sessions.Count - 1) / w.Sessions.Count; each > most {
 			return tooMany(each)
 		}
 		for k := range c.Count {
@@ -107,8 +109,11 @@ func (w Workload) checkChannels() *problem {
 }
 
 func (w Workload) checkTraffic() *problem {
-	if len(w.Traffic) == 0 {
+	switch n := len(w.Traffic); {
+	case n == 0:
 		return bad("traffic", "nothing is sent; add at least one entry")
+	case n > maxEntries:
+		return bad("traffic", "%d entries; use at most %d", n, maxEntries)
 	}
 	seen := map[string]int{}
 	for i, t := range w.Traffic {

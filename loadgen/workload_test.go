@@ -67,6 +67,8 @@ func TestImpossibleWorkloadIsNamedInOneSentenceWithItsLine(t *testing.T) {
 		"too many members":    {"members: 20", "members: 51", `w.yaml:6: channels[0].members: 51 members need as many sessions, but sessions.count is 50; raise it or lower members`},
 		"lonely channel":      {"members: 20", "members: 1", `w.yaml:13: traffic[1].channel: a channel of one member has nobody to deliver to`},
 		"too many channels":   {"count: 4, members: 20", "count: 21, members: 50", `w.yaml:6: channels: a session would join 21 channels and may join 20`},
+		"too many groups":     {"- {name: \"room-%02d\"", "- {name: \"hall-%d\", count: 19, members: 50}\n  - {name: \"room-%02d\"", `w.yaml:6: channels: a session would join 21 channels and may join 20`},
+		"too many entries":    {"  - {id: room,", strings.Repeat("  - {id: a, op: peer, rate: 1/s}\n", 99) + "  - {id: room,", `w.yaml:8: traffic: 101 entries; use at most 100`},
 		"no sessions":         {"count: 50", "count: 0", `w.yaml:4: sessions.count: 0 sessions; use 1 to 60000`},
 		"one peer":            {"count: 50", "count: 1", `w.yaml:6: channels[0].members: 20 members need`},
 		"pattern of nothing":  {"lt-%03d", "lt", `w.yaml:4: sessions.uid: "lt" needs exactly one number verb, such as %05d`},
@@ -162,6 +164,9 @@ func FuzzParseWorkload(f *testing.F) {
 	f.Add([]byte("0\n\n0"))
 	f.Add([]byte("sessions: &a {count: *a}"))
 	f.Add([]byte("traffic: [{id: a, op: peer, rate: 1/s, stages: [{to: 9/s, over: 1s}, {step: -1/s, every: 1s, times: 9}]}]\nsessions: {count: 2}"))
+	for _, s := range Shelf() {
+		f.Add(s.Text)
+	}
 	f.Add([]byte("traffic: [{id: a, op: peer, executor: replay, trace: a.txt}]\nsessions: {count: 2}"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		w, err := ParseWorkload("f", text)
