@@ -78,6 +78,7 @@ func TestWhoIsInTheWayIsToldWithEvidence(t *testing.T) {
 		"hogs, on schedule":                 {Evidence{LagP99: 1, Offered: 1, Sent: 1, OthersCPU: 0.6, Pressure: 0.9}, reports.Degraded, "host noise", "90 % of the time"},
 		"busy neighbours, no wait":          {Evidence{LagP99: 1, Offered: 1, Sent: 1, OthersCPU: 0.6, Pressure: 0.1}, reports.Valid, "", ""},
 		"unseen server, on schedule":        {Evidence{LagP99: 1, Offered: 1, Sent: 1, OthersCPU: 0.6, Pressure: 0.9, ServerUnseen: true}, reports.Valid, "", ""},
+		"client under load, on schedule":    {Evidence{LagP99: 1, Offered: 1, Sent: 1, OthersCPU: 0.6, Pressure: 0.9, Client: true}, reports.Valid, "", ""},
 		"unseen server that sheds":          {shed(Evidence{OthersCPU: 0.6, Pressure: 0.9, ServerUnseen: true}), reports.Invalid, "", "name the server's process"},
 		"late beside an unseen server":      {late(Evidence{OthersCPU: 0.6, Pressure: 0.9, ServerUnseen: true}), reports.Invalid, "host noise", "the server perhaps among them"},
 		"stolen":                            {late(Evidence{GeneratorCPU: 0.1, Steal: 0.2}), reports.Invalid, "host noise", "the hypervisor gave 20 %"},

@@ -47,6 +47,13 @@ func TestHealthIsTheGrowthOfTheCountersBetweenTheEdges(t *testing.T) {
 	}
 }
 
+func TestShareOfAWholeIsNeverMoreThanOne(t *testing.T) {
+	h := healthOf(rowsOf(readings{colCores: 2, colMachineCPU: 0, colPressureSome: 0}, readings{colCores: 2, colMachineCPU: 20.1e9, colPressureSome: 10.1e9}))
+	if h.MachineCPUShare != 1 || h.CPUPressureShare != 1 || h.OthersCPUShare != 1 {
+		t.Errorf("health %+v", h)
+	}
+}
+
 func TestHealthOfACounterThatBeganAnewIsNotObserved(t *testing.T) {
 	h := healthOf(rowsOf(readings{colCores: 2, colServerCPU: 7e9}, readings{colCores: 2, colServerCPU: 1e9}))
 	if h.ServerCPUNS < 0 {
