@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -77,11 +78,17 @@ type ledgerGroup struct {
 	Lines []ledgerLine
 }
 
-// ledgerLine is one kind of count. Wrong marks the kinds that must be zero.
+// ledgerLine is one kind of count. Wrong marks the kinds that must be zero, and
+// rare those that only some workloads have.
 type ledgerLine struct {
 	Name  string
 	Wrong bool
 	Cells []int64
+	rare  bool
+}
+
+func (l ledgerLine) zero() bool {
+	return !slices.ContainsFunc(l.Cells, func(n int64) bool { return n != 0 })
 }
 
 func ledgerGroups(rows []LedgerRow) []ledgerGroup {
@@ -95,7 +102,12 @@ func ledgerGroups(rows []LedgerRow) []ledgerGroup {
 		}
 		return l
 	}
-	return []ledgerGroup{
+	rare := func(name string, value func(LedgerRow) int64) ledgerLine {
+		l := line(name, false, value)
+		l.rare = true
+		return l
+	}
+	groups := []ledgerGroup{
 		{"Sending", []ledgerLine{
 			line("scheduled", false, func(r LedgerRow) int64 { return r.Scheduled }),
 			line("sent", false, func(r LedgerRow) int64 { return r.Sent }),
@@ -105,7 +117,9 @@ func ledgerGroups(rows []LedgerRow) []ledgerGroup {
 		{"Answers", []ledgerLine{
 			line("received", false, func(r LedgerRow) int64 { return r.AckedReceived }),
 			line("not received", false, func(r LedgerRow) int64 { return r.AckedNotReceived }),
+			rare("– with nobody there, rightly", func(r LedgerRow) int64 { return r.AbsentNotReceived }),
 			line("error", true, func(r LedgerRow) int64 { return r.AckError }),
+			rare("– with nobody there", func(r LedgerRow) int64 { return r.AbsentError }),
 			line("timeout", true, func(r LedgerRow) int64 { return r.AckTimeout }),
 			line("lost with the connection", true, func(r LedgerRow) int64 { return r.AckLost }),
 			line("false receipts", true, func(r LedgerRow) int64 { return r.FalseReceipts }),
@@ -123,4 +137,8 @@ func ledgerGroups(rows []LedgerRow) []ledgerGroup {
 			line("corrupt", true, func(r LedgerRow) int64 { return r.Corrupt }),
 		}},
 	}
+	for i := range groups {
+		groups[i].Lines = slices.DeleteFunc(groups[i].Lines, func(l ledgerLine) bool { return l.rare && l.zero() })
+	}
+	return groups
 }

@@ -249,8 +249,31 @@ func (c *chart) runX(l *Load, first, last int) scale {
 	return c.secondsX(first, last)
 }
 
-// shadePhases marks every part of the run that is not measured.
+// happened returns the moments at which the run took another course than planned.
+func happened(l *Load) []mark {
+	var list []mark
+	if a := l.Manifest.Aborted; a != nil {
+		if m := phaseOf(&l.Summary, "measure"); m != nil {
+			list = append(list, mark{float64(m.StartNS)/1e9 + float64(a.Second), "the threshold " + a.Expr + " ended the run: " + a.Observed})
+		}
+	}
+	if l.Manifest.LostNS > 0 {
+		list = append(list, mark{float64(l.Manifest.LostNS) / 1e9, "the last session broke off: the target was lost"})
+	}
+	if l.Manifest.Interrupted {
+		if p := phaseOf(&l.Summary, "drain"); p != nil {
+			list = append(list, mark{float64(p.StartNS) / 1e9, "the run was interrupted"})
+		}
+	}
+	return list
+}
+
+// shadePhases marks every part of the run that is not measured, and what cut it
+// short.
 func (c *chart) shadePhases(l *Load, x scale) {
+	for _, m := range happened(l) {
+		c.Marks = append(c.Marks, mark{x.at(m.X), fmt.Sprintf("second %.0f: %s", m.X, m.Title)})
+	}
 	for _, p := range l.Summary.Phases {
 		from, to := x.at(float64(p.StartNS)/1e9), x.at(float64(p.StartNS+p.DurationNS)/1e9)
 		if p.Name != "measure" && to > from {

@@ -50,6 +50,9 @@ func floorOutcome(l *Load) outcome {
 	return outcome{toneGood, "Floor known", told}
 }
 
+// closedLoop is the pacer of a run that waits for answers.
+const closedLoop = "closed loop"
+
 // limitsOf says what a reader might ask and this run cannot answer, each in half
 // a sentence.
 func limitsOf(l *Load) []string {
@@ -59,8 +62,22 @@ func limitsOf(l *Load) []string {
 	if s.Validity.Verdict == Invalid {
 		add("how fast the server is: the run is invalid, and its latencies are the generator's")
 	}
-	if l.Manifest.Interrupted {
+	switch a := l.Manifest.Aborted; {
+	case l.Manifest.LostNS > 0:
+		add("how it would have gone on: the target was lost after %s", formatNS(l.Manifest.LostNS))
+	case a != nil:
+		add("how it would have gone on: the threshold %s ended it", a.Expr)
+	case l.Manifest.Interrupted:
 		add("how it would have gone on: the run was cut short")
+	}
+	if part := l.Manifest.Shard; part != nil {
+		add("the whole: this is part %d of %d, and only their merge accounts for every message", part.Index+1, part.Count)
+	}
+	if l.Manifest.Pacer.Kind == closedLoop {
+		add("the latency at a rate: the loop is closed, and a slow server is simply asked less")
+	}
+	if l.Manifest.Client != nil {
+		add("the server alone: every latency has the client library and its adapter in it")
 	}
 	if thin := thinTails(s.Metrics); thin != "" {
 		add("%s", thin)

@@ -17,6 +17,7 @@ type loadView struct {
 	Spread    string
 	Latency   []*chart
 	Flow      []*chart
+	Happened  []mark
 	Health    healthView
 	Ledger    []ledgerGroup
 	Equations []equationView
@@ -33,6 +34,7 @@ func newLoadView(l *Load, index int) loadView {
 		Groups:    metricGroups(l),
 		Spread:    memberSpread(l),
 		Flow:      flowCharts(l),
+		Happened:  happened(l),
 		Health:    newHealthView(l),
 		Ledger:    ledgerGroups(l.Summary.Ledger),
 		Equations: equationViews(l.Summary.Equations),

@@ -27,6 +27,16 @@ func brokenLoad() *Load {
 	for i := range l.Summary.Series {
 		l.Summary.Series[i].Errors = int64(i % 3)
 	}
+	l.Summary.Operations = []Operation{{Traffic: "storm", Op: "login", Scheduled: 400, Done: 388, Failed: 9, Unfinished: 3}, {Traffic: "churn", Op: "join", Scheduled: 1200, Done: 1200}}
+	l.Summary.Ledger[0].AckedNotReceived, l.Summary.Ledger[0].AbsentNotReceived = 12, 12
+	l.Manifest.Aborted, l.Manifest.LostNS = &Abort{Expr: "peer.ack.p99 < 1ms", Second: 6, Observed: "4.1ms"}, 9_400_000_000
+	l.Manifest.Client = &Identity{Kind: "client", Name: "example-sdk", Version: "2.3.1", Language: "kotlin"}
+	for i := range 2 {
+		l.Manifest.Parts = append(l.Manifest.Parts, ShardPart{
+			Shard: Shard{Index: i, Count: 2, StartAt: fixtureStart, FirstSession: 50 * i, Sessions: 50}, Environment: fixtureEnvironment(),
+			Validity: Validity{Verdict: []ValidityVerdict{Valid, Invalid}[i]}, Health: Health{LagP99NS: int64(212_000 + i*14_000_000), GeneratorCPUShare: 0.2},
+		})
+	}
 	return &l
 }
 
@@ -90,6 +100,11 @@ func TestARunSaysWhatItCannotTell(t *testing.T) {
 	for words, change := range map[string]func(*Load){
 		"the run is invalid":               func(l *Load) { l.Summary.Validity.Verdict = Invalid },
 		"was cut short":                    func(l *Load) { l.Manifest.Interrupted = true },
+		"the threshold a < 1 ended it":     func(l *Load) { l.Manifest.Interrupted, l.Manifest.Aborted = true, &Abort{Expr: "a < 1"} },
+		"was lost after 2.00\u00a0s":       func(l *Load) { l.Manifest.LostNS = 2e9 },
+		"part 2 of 3":                      func(l *Load) { l.Manifest.Shard = &Shard{Index: 1, Count: 3} },
+		"the loop is closed":               func(l *Load) { l.Manifest.Pacer.Kind = "closed loop" },
+		"has the client library":           func(l *Load) { l.Manifest.Client = &Identity{Name: "x"} },
 		"beyond p99.9 of peer.ack, peer.d": nil, // 12,000 samples leave one beyond p99.99
 		"beyond p90 of peer.ack and ":      func(l *Load) { l.Summary.Metrics[0].Count = 100 },
 		"any percentile of peer.ack":       func(l *Load) { l.Summary.Metrics[0].Count = 3 },
@@ -245,6 +260,32 @@ func TestTheFloorIsDrawnBesideItsMetric(t *testing.T) {
 	r.Loads[0].Floor = nil
 	if without := lines(); slices.Contains(without, "c1 floor") {
 		t.Error("a floor is drawn where none is known")
+	}
+}
+
+func TestWhatCutARunShortIsMarkedInItsCharts(t *testing.T) {
+	v := newLoadView(brokenLoad(), 0)
+	for _, c := range slices.Concat(v.Latency[1:], v.Flow[:2], v.Health.Charts) {
+		if len(c.Marks) != 2 {
+			t.Errorf("%s has %d marks, want the abort and the loss of the target", c.Kind, len(c.Marks))
+		}
+	}
+	if got := happened(brokenLoad()); got[0].X != 8 || got[1].X != 9.4 {
+		t.Errorf("the marks are at %v and %v, want 8 (second 6 of a phase that begins at 2) and 9.4", got[0].X, got[1].X)
+	}
+}
+
+func TestALineThatFewWorkloadsHaveIsShownOnlyWithACount(t *testing.T) {
+	rare := func(rows []LedgerRow) (n int) {
+		for _, l := range ledgerGroups(rows)[1].Lines {
+			if l.rare {
+				n++
+			}
+		}
+		return n
+	}
+	if rare([]LedgerRow{{}}) != 0 || rare([]LedgerRow{{}, {AbsentNotReceived: 1}}) != 1 {
+		t.Error("the answers with nobody there are shown without any, or not with one")
 	}
 }
 
