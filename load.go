@@ -321,7 +321,7 @@ func writeLoads(w io.Writer, loads []reports.Load) {
 	fmt.Fprintln(t, "load\tmetric\tsamples\tp50\tp99\tp99.9\tmax\t")
 	for _, load := range loads {
 		for _, m := range load.Summary.Metrics {
-			if !headline[m.Name] {
+			if !headline[m.Name] && !slices.ContainsFunc(load.Summary.Operations, func(o reports.Operation) bool { return o.Op == m.Name }) {
 				continue
 			}
 			fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\t%s\t%s\t\n", load.Manifest.Name, m.Name, m.Count,
@@ -339,6 +339,16 @@ func writeLoads(w io.Writer, loads []reports.Load) {
 		}
 	}
 	t.Flush()
+	if slices.ContainsFunc(loads, func(l reports.Load) bool { return len(l.Summary.Operations) > 0 }) {
+		fmt.Fprintln(&b)
+		fmt.Fprintln(t, "operations\top\tdue\tdone\tfailed\tunfinished\t")
+		for _, load := range loads {
+			for _, row := range load.Summary.Operations {
+				fmt.Fprintf(t, "%s\t%s\t%d\t%d\t%d\t%d\t\n", row.Traffic, row.Op, row.Scheduled, row.Done, row.Failed, row.Unfinished)
+			}
+		}
+		t.Flush()
+	}
 	for _, load := range loads {
 		v := &load.Summary.Validity
 		for _, reason := range v.Reasons {
@@ -366,5 +376,6 @@ func writeCause(w io.Writer, name string, v reports.Validity) {
 	}
 }
 
-// headline are the metrics that a terminal shows; the page shows all.
+// headline are the metrics that a terminal shows, beside those of the operations that the workload asks for; the page
+// shows all.
 var headline = map[string]bool{"peer.ack": true, "peer.deliver": true, "channel.deliver": true, "channel.last": true, "lag": true}

@@ -54,6 +54,12 @@ func hotRun(t testing.TB, w Workload) *run {
 	return r
 }
 
+// churned adds that sessions leave and join their channels.
+func churned(w Workload, sessions string) Workload {
+	w.Traffic = append(w.Traffic, Traffic{ID: "churn", Op: OpJoin, Rate: 10, Sessions: sessions})
+	return w
+}
+
 func TestSendingAMessageAllocatesNothing(t *testing.T) {
 	staged := Peer(100_000, 0, 8)
 	staged.Traffic[0].Stages = []Stage{{To: rate(110_000), Over: time.Second}}
@@ -146,6 +152,7 @@ func batches(r *run, size int, kind Op) (list [][]byte) {
 func TestReceivingAMessageAllocatesNothing(t *testing.T) {
 	for name, w := range map[string]Workload{
 		"peer": Peer(20_000, time.Second, 4), "channel": Fanout(20_000, time.Second, 2, 4),
+		"channel with members who come and go": churned(Fanout(20_000, time.Second, 2, 4), "3"),
 	} {
 		r := hotRun(t, w)
 		s := r.crew.sessions[0].(*wireSession)

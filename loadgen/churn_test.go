@@ -325,3 +325,23 @@ func TestTwoJoinEntriesMayShareSessionsInDifferentGroups(t *testing.T) {
 		passed(t, load)
 	})
 }
+
+func TestComingAndGoingIsNotPlayedInShards(t *testing.T) {
+	start := time.Now().Add(time.Hour)
+	_, err := Run(t.Context(), coming(OpJoin, 20, "5-8"), Options{Driver: newRig(), Shard: &Shard{Index: 0, Count: 2, StartAt: start}})
+	if err == nil || !strings.Contains(err.Error(), "the op join cannot be played in shards; run it in one process") || OutcomeOf(nil, err) != Unusable {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestRunWithoutMessagesTellsTheProgressOfItsOperations(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		w := reserve(50)
+		w.Traffic = w.Traffic[1:]
+		newRig().play(t, t.Context(), w, Options{Progress: func(p Progress) {
+			if p.Metric != "login" {
+				t.Errorf("progress of %s", p.Metric)
+			}
+		}})
+	})
+}

@@ -29,6 +29,14 @@
 // lost, and whatever else arrived is a duplicate, a leak, foreign or corrupt. A receipt that claims a delivery which the
 // receiver's bitmap does not have is a false receipt.
 //
+// # Who comes and goes
+//
+// Sessions may leave and join channels, log in and out, lose their connection, or stop reading while messages flow
+// ([OpJoin], [OpLogin], [OpReconnect], [OpPause]). A log of each place says by run time when a session was there for
+// sure, when it was away for sure, and when it was just coming or going; the whole way of a message, from the write to
+// the answer, is held against it. Whoever was there all the time must get the message; whoever was away all the time
+// must not; whoever was coming or going may. So a loss or a leak stays an exact count while members change.
+//
 // # Whether to believe it
 //
 // A run is valid, degraded or invalid before it is fast or slow: see [Judge]. The server belongs in a process of its

@@ -146,9 +146,10 @@ func (m *monitor) tell(v vital, end int64, done tally, intervals [metrics]*hdrhi
 	if m.run.options.Progress == nil {
 		return
 	}
+	// The metrics stand in the order of their weight.
 	primary := metricPeerAck
-	if !m.run.recorder.used[primary] {
-		primary = metricChannelDeliver
+	for primary < metricLag && !m.run.recorder.used[primary] {
+		primary++
 	}
 	p := Progress{
 		Phase: v.phase, Elapsed: time.Duration(end - m.began), Total: m.run.plan.expected(),

@@ -86,7 +86,8 @@ type Progress struct {
 	Expected int64
 	// InFlight is how many messages are without an answer now.
 	InFlight int64
-	// Metric names the metric of P50, P99 and Max: peer.ack, or channel.deliver in a run without peer messages.
+	// Metric names the metric of P50, P99 and Max: peer.ack, or channel.deliver in a run without peer messages, or what a
+	// run without messages measures first, such as login.
 	Metric string
 	// P50, P99 and Max are this second's latencies; zero without samples.
 	P50, P99, Max time.Duration
