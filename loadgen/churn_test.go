@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -343,5 +344,47 @@ func TestRunWithoutMessagesTellsTheProgressOfItsOperations(t *testing.T) {
 				t.Errorf("progress of %s", p.Metric)
 			}
 		}})
+	})
+}
+
+func TestTokensAreMadeOnceAndAnewWhenRefused(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var mu sync.Mutex
+		made := map[string]int{}
+		token := func(uid string) (string, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			made[uid]++
+			return "secret", nil
+		}
+		refused := false
+		s := newRig()
+		s.connect = func(uid string) error {
+			if uid == "load-00010" && !refused {
+				refused = true
+				return &Failure{Op: "login", Class: ClassAuth, Code: 6, Text: "LOGIN_ERR_TOKEN_EXPIRED"}
+			}
+			return nil
+		}
+		w := reserve(30)
+		w.Sessions.Count = 21
+		w.Traffic[1].Sessions = "10-20"
+		load := s.play(t, t.Context(), w, Options{Token: token})
+		balanced(t, load)
+		if got := opRow(t, load, "login"); got.Failed != 1 || got.Done != 29 {
+			t.Errorf("logins %+v", got)
+		}
+		for uid, n := range made {
+			want := 1
+			if uid == "load-00010" {
+				want = 2
+			}
+			if n != want {
+				t.Errorf("%d tokens for %s, want %d", n, uid, want)
+			}
+		}
+		if len(made) != 21 {
+			t.Errorf("tokens for %d users", len(made))
+		}
 	})
 }

@@ -89,7 +89,7 @@ type churn struct {
 	clock    *clock
 	faults   *faults
 	accounts []*churnAccount
-	logs     map[place]*presence
+	logs     map[place]*presence // of the places whose sessions come and go
 
 	mu   sync.Mutex
 	last map[int32]chan struct{} // by session: closed when the last of its operations so far is over
@@ -101,12 +101,15 @@ func newChurn(c *crew, l *ledger) *churn {
 	for i, tables := range p.newDeeds() {
 		t.accounts = append(t.accounts, &churnAccount{p.churn[i], p.churn[i].operations(), tables})
 	}
-	if len(t.accounts) == 0 {
-		return t
+	for at := range p.moving {
+		t.logs[at] = newPresence()
 	}
-	for session, channels := range p.joins {
+	for session, role := range p.roles {
+		if role != roleCut {
+			continue
+		}
 		t.logs[place{int32(session), -1}] = newPresence()
-		for _, channel := range channels {
+		for _, channel := range p.joins[session] {
 			t.logs[place{int32(session), channel}] = newPresence()
 		}
 	}

@@ -29,6 +29,7 @@ type crew struct {
 	times    timetable
 	present  []int // the sessions that the connect phase logs in
 	target   wire.Server
+	tokens   []string // by session, once made
 	logins   metric
 	joins    metric
 }
@@ -36,6 +37,7 @@ type crew struct {
 func newCrew(p *plan, l *ledger, c *clock, o Options, times timetable) *crew {
 	crew := &crew{
 		plan: p, driver: o.Driver, clock: c, token: o.Token, inboxes: l.inboxes, sessions: make([]Session, len(p.uids)),
+		tokens: make([]string, len(p.uids)),
 		times:  times,
 		logins: metricLogin, joins: metricJoin,
 	}
@@ -95,14 +97,11 @@ func (c *crew) loginOne(ctx context.Context, i int, due int64) error {
 
 // open logs session number i in.
 func (c *crew) open(ctx context.Context, i int) (Session, error) {
-	login := Login{UID: c.plan.uids[i]}
-	if c.token != nil {
-		token, err := c.token(login.UID)
-		if err != nil {
-			return nil, fmt.Errorf("no token: %w", err)
-		}
-		login.Token = token
+	token, err := c.tokenOf(i)
+	if err != nil {
+		return nil, err
 	}
+	login := Login{UID: c.plan.uids[i], Token: token}
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	inbox := c.inboxes[i]
@@ -112,7 +111,38 @@ func (c *crew) open(ctx context.Context, i int) (Session, error) {
 	if err != nil {
 		inbox.ledger.target.closed()
 	}
+	if failure, is := errors.AsType[*Failure](err); is && failure.Class == ClassAuth {
+		c.tokens[i] = "" // it may have expired
+	}
 	return session, err
+}
+
+// tokenOf returns the token of session number i. It is made once, so that who logs in again and again waits for the server
+// and not for the maker of tokens.
+func (c *crew) tokenOf(i int) (token string, err error) {
+	if c.token == nil || c.tokens[i] != "" {
+		return c.tokens[i], nil
+	}
+	if c.tokens[i], err = c.token(c.plan.uids[i]); err != nil {
+		return "", fmt.Errorf("no token: %w", err)
+	}
+	return c.tokens[i], nil
+}
+
+// equip makes the tokens of the sessions that log in later.
+func (c *crew) equip(ctx context.Context) error {
+	var reserve []int
+	for session, role := range c.plan.roles {
+		if role == roleReserve && c.plan.mine.has(int32(session)) {
+			reserve = append(reserve, session)
+		}
+	}
+	return c.each(ctx, len(reserve), c.clock.now(), newConstant(maxRate, maxPhase), func(_ context.Context, i int, _ int64) error {
+		if _, err := c.tokenOf(reserve[i]); err != nil {
+			return fmt.Errorf("session %s: %w", c.plan.uids[reserve[i]], err)
+		}
+		return nil
+	})
 }
 
 // join makes every session a member of its channels. A session's joins follow each other; sessions take turns.

@@ -33,8 +33,11 @@ func (c *churn) expect(l *ledger) {
 			s := &b.seats[i]
 			g := &l.plan.groups[s.group]
 			log := c.logs[place{b.session, g.channel}]
-			if log == nil || len(log.stays) == 1 && log.stays[0].leaving == never && len(b.ends) == 0 {
+			switch {
+			case log == nil && len(b.ends) == 0:
 				continue
+			case log == nil:
+				log = newPresence()
 			}
 			s.expect(log.cut(b.ends), l.entries[g.entry], streams[s.group], patience(b.session))
 		}

@@ -298,7 +298,7 @@ func TestDeliveryBehindALeaveIsALeak(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
 			load := play(t, onceAway(1), dir)
 			balanced(t, load)
-			if row := load.Summary.Ledger[0]; oddities(row) != (reports.LedgerRow{Leaked: want, MayDelivered: row.MayDelivered}) || row.MayDelivered > 20 {
+			if row := load.Summary.Ledger[0]; oddities(row) != (reports.LedgerRow{Leaked: want, MayDelivered: row.MayDelivered}) {
 				t.Errorf("ledger %+v, want %d leaks", row, want)
 			}
 			sameAnomalies(t, load, dir)
@@ -347,7 +347,7 @@ func TestMessageThatANewMemberMissesIsLost(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
 			load := play(t, onceAway(2), dir)
 			balanced(t, load)
-			if row := load.Summary.Ledger[0]; oddities(row) != (reports.LedgerRow{Lost: 7, MayDelivered: row.MayDelivered}) || row.MayDelivered > 40 {
+			if row := load.Summary.Ledger[0]; oddities(row) != (reports.LedgerRow{Lost: 7, MayDelivered: row.MayDelivered}) {
 				t.Errorf("ledger %+v, want 7 lost", row)
 			}
 			sameAnomalies(t, load, dir)

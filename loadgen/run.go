@@ -267,6 +267,9 @@ func (r *run) connect(ctx context.Context) error {
 	r.monitor.start()
 	err := r.crew.login(ctx)
 	if err == nil {
+		err = r.crew.equip(ctx)
+	}
+	if err == nil {
 		err = r.crew.join(ctx)
 	}
 	if err == nil && ctx.Err() == nil {
