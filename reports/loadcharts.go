@@ -24,7 +24,7 @@ func nines(percentile float64) float64 { return -math.Log10(1 - percentile/100) 
 func percentileChart(l *Load, g *metricGroup, lag *Metric) *chart {
 	curves := make([]metricView, 0, len(g.Metrics)+1)
 	curves = append(curves, g.Metrics[:min(len(g.Metrics), maxCurves)]...)
-	if lag != nil && g.Metrics[0].Name != lag.Name && g.Name != sessionGroup && g.Name != "Others" {
+	if lag != nil && g.Metrics[0].Name != lag.Name && (strings.HasPrefix(g.Name, "Peer") || strings.HasPrefix(g.Name, "Channel")) {
 		curves = append(curves, metricView{Metric: *lag, Class: metricColours[lagMetric]})
 	}
 	low, high, most := int64(math.MaxInt64), int64(0), int64(0)
@@ -120,7 +120,10 @@ func heatChart(l *Load, m *Metric) *chart {
 	if m.Heat == nil || len(m.Heat.Columns) < 2 || len(m.Heat.BoundsNS) == 0 {
 		return nil
 	}
-	columns, size := binnedHeat(m.Heat)
+	columns, size := binnedHeat(m.Heat, l.begin())
+	if len(columns) < 2 {
+		return nil
+	}
 	most, bottom, top := int64(0), len(m.Heat.BoundsNS), -1
 	for _, col := range columns {
 		for b, n := range col.Counts {
@@ -222,13 +225,17 @@ func (c *chart) foldCells(limit int) {
 	}
 }
 
-// binnedHeat returns the columns of the map, neighbours added up when there are
-// more of them than a picture can show, and how many seconds each one stands for.
-func binnedHeat(h *Heat) ([]HeatColumn, int) {
-	first, last := h.Columns[0].Second, h.Columns[len(h.Columns)-1].Second
+// binnedHeat returns the columns of the map from a second on, neighbours added up
+// when there are more of them than a picture can show, and how many seconds each
+// one stands for.
+func binnedHeat(h *Heat, from int) ([]HeatColumn, int) {
+	first, last := max(h.Columns[0].Second, from), h.Columns[len(h.Columns)-1].Second
 	size := binSize(last - first + 1)
 	var columns []HeatColumn
 	for _, col := range h.Columns {
+		if col.Second < first {
+			continue
+		}
 		second := first + (col.Second-first)/size*size
 		if len(columns) == 0 || columns[len(columns)-1].Second != second {
 			columns = append(columns, HeatColumn{Second: second, Counts: make([]int64, len(h.BoundsNS))})

@@ -17,16 +17,32 @@ func drawn(charts ...*chart) []*chart {
 	return slices.DeleteFunc(charts, func(c *chart) bool { return c == nil })
 }
 
-// timed returns the first metric with more than one second, the lag last.
-func timed(l *Load) *Metric {
-	var found *Metric
-	for i := range l.Summary.Metrics {
-		if m := &l.Summary.Metrics[i]; len(m.Series) > 1 && (found == nil || found.Name == lagMetric) {
-			found = m
+// timed returns the metric that stands for the group over time, or nil.
+func timed(g *metricGroup) *Metric {
+	for i := range g.Metrics {
+		if m := &g.Metrics[i].Metric; len(m.Series) > 1 && m.Name != lagMetric {
+			return m
 		}
 	}
-	return found
+	return nil
 }
+
+// begin is the second from which the run is drawn: its first, or shortly before
+// the load where that was long in coming, as in a part that waits for the others.
+func (l *Load) begin() int {
+	for _, p := range l.Summary.Phases {
+		if p.Name == "warmup" || p.Name == "measure" {
+			if start := p.StartNS / 1e9; start > maxConnecting && start < math.MaxInt32 {
+				return int(start) - 1
+			}
+			break
+		}
+	}
+	return math.MinInt32
+}
+
+// maxConnecting is how many seconds before the load are drawn.
+const maxConnecting = 10
 
 // maxBins is how many points a curve over time has. A longer run is drawn in
 // steps of several seconds.
@@ -94,7 +110,10 @@ func (c *chart) draw(l *Load, u unit, curves ...curve) bool {
 // over is draw with a value that has to fit as well; it returns the scale.
 func (c *chart) over(l *Load, u unit, fit float64, curves ...curve) (y scale, ok bool) {
 	first, last, low, high := math.MaxInt, math.MinInt, math.MaxFloat64, 0.0
-	for _, v := range curves {
+	begin := l.begin()
+	for i := range curves {
+		v := &curves[i]
+		v.points = slices.DeleteFunc(v.points, func(p sampled) bool { return p.second < begin })
 		for _, p := range v.points {
 			first, last = min(first, p.second), max(last, p.second)
 			if !p.missing {
@@ -243,7 +262,7 @@ func errorChart(l *Load) *chart {
 func (c *chart) runX(l *Load, first, last int) scale {
 	if p := l.Summary.Phases; len(p) > 0 {
 		if end := p[len(p)-1].StartNS + p[len(p)-1].DurationNS; end > 0 && end < 1e9*int64(math.MaxInt32) {
-			first, last = min(first, 0), max(last, int(end/1e9))
+			first, last = min(first, max(0, l.begin())), max(last, int(end/1e9))
 		}
 	}
 	return c.secondsX(first, last)

@@ -41,14 +41,14 @@ func newLoadView(l *Load, index int) loadView {
 		Anomalies: anomalyGroups(l),
 	}
 	for _, g := range v.Groups {
-		if g.Name == sessionGroup {
+		if g.Name == sessionGroup || g.Name == connectGroup {
 			v.Flow = append(v.Flow, drawn(g.Chart)...)
-		} else {
-			v.Latency = append(v.Latency, drawn(g.Chart)...)
+			continue
 		}
-	}
-	if m := timed(l); m != nil {
-		v.Latency = append(v.Latency, drawn(heatChart(l, m), latencyChart(l, m))...)
+		v.Latency = append(v.Latency, drawn(g.Chart)...)
+		if m := timed(&g); m != nil {
+			v.Latency = append(v.Latency, drawn(heatChart(l, m), latencyChart(l, m))...)
+		}
 	}
 	return v
 }
@@ -147,11 +147,16 @@ type percentileCell struct {
 var metricColours = map[string]string{
 	"peer.ack": "c1", "peer.ack.service": "c2", "peer.deliver": "c3",
 	"channel.first": "c3", "channel.deliver": "c1", "channel.last": "c2", "channel.ack": "c4",
+	"connect.login": "c1", "connect.join": "c3",
 	"login": "c1", "join": "c3", "leave": "c2", "logout": "c4", "reconnect": "c5", "write.block": "c5", lagMetric: "c6",
 }
 
-// sessionGroup holds what is done now and then, not with each message.
-const sessionGroup = "Sessions and membership"
+// What is done now and then, not with each message: while messages flow, and
+// before.
+const (
+	sessionGroup = "Sessions and membership"
+	connectGroup = "Connecting, before the load"
+)
 
 // groupOf says which part of the table a metric belongs to.
 func groupOf(name string) string {
@@ -160,6 +165,8 @@ func groupOf(name string) string {
 		return "Peer messages"
 	case strings.HasPrefix(name, "channel."):
 		return "Channel messages"
+	case strings.HasPrefix(name, "connect."):
+		return connectGroup
 	case name == lagMetric || name == "write.block":
 		return "The generator itself"
 	case metricColours[name] != "":

@@ -275,6 +275,26 @@ func TestWhatCutARunShortIsMarkedInItsCharts(t *testing.T) {
 	}
 }
 
+func TestALongWaitBeforeTheLoadIsNotDrawn(t *testing.T) {
+	const wait = 90
+	l := runReport(func(l *Load) {
+		s := &l.Summary
+		for i := range s.Phases {
+			s.Phases[i].StartNS += wait * 1e9
+		}
+		s.Phases = append([]Phase{{Name: "connect", DurationNS: wait * 1e9}}, s.Phases...)
+		for i := range s.Series {
+			s.Series[i].Second += wait
+		}
+		s.Series = append([]SeriesPoint{{Second: 0}}, s.Series...)
+	}).Loads[0]
+	c := rateChart(&l)
+	inside(t, c)
+	if first := c.XTicks[0].Label; first != "90 s" {
+		t.Errorf("the axis begins at %s, want it to begin with the load", first)
+	}
+}
+
 func TestALineThatFewWorkloadsHaveIsShownOnlyWithACount(t *testing.T) {
 	rare := func(rows []LedgerRow) (n int) {
 		for _, l := range ledgerGroups(rows)[1].Lines {
