@@ -26,7 +26,7 @@ func crowd(entry loadgen.Traffic) loadgen.Workload {
 func came(t *testing.T, w loadgen.Workload, change func(*refserver.Config)) *reports.Load {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "run")
-	load, err := loadgen.Run(t.Context(), w, loadgen.Options{URL: reference(t, change), AppID: app, Dir: dir})
+	load, err := played(t, w, loadgen.Options{URL: reference(t, change), AppID: app, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestSlowReaderThatTheServerCutsOffIsNoLoss(t *testing.T) {
 	w.Sessions.Rate, w.Phases.Warmup, w.Phases.Drain = 1000, 0, 5*time.Second
 	w.Traffic = append(w.Traffic, loadgen.Traffic{ID: "slow", Op: loadgen.OpPause, Rate: 1, Sessions: "3", Hold: time.Second})
 	dir := filepath.Join(t.TempDir(), "run")
-	load, err := loadgen.Run(t.Context(), w, loadgen.Options{URL: reference(t, nil), AppID: app, Dir: dir})
+	load, err := played(t, w, loadgen.Options{URL: reference(t, nil), AppID: app, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -56,6 +56,26 @@ func reference(t *testing.T, change func(*refserver.Config)) (url string) {
 	return "ws://" + listener.Addr().String() + wire.Path
 }
 
+// played plays the workload, into a folder that it verifies.
+func played(t *testing.T, w loadgen.Workload, o loadgen.Options) (*reports.Load, error) {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = filepath.Join(t.TempDir(), "run")
+	}
+	load, err := loadgen.Run(t.Context(), w, o)
+	if load == nil || err != nil {
+		return load, err
+	}
+	found, err := loadgen.Verify(o.Dir)
+	if err != nil {
+		return load, err
+	}
+	for _, d := range found.Differences {
+		t.Error(d)
+	}
+	return load, nil
+}
+
 // accounted fails the test unless every message took its one right way.
 func accounted(t *testing.T, load *reports.Load, deliveries int64) {
 	t.Helper()
@@ -80,7 +100,7 @@ func TestReferenceServerLosesNothingUnderPeerLoad(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	w := loadgen.Peer(3000, time.Second, 20)
 	w.Sessions.Rate, w.Phases.Warmup = 1000, 200*time.Millisecond
-	load, err := loadgen.Run(t.Context(), w, loadgen.Options{URL: reference(t, nil), AppID: app, Dir: dir})
+	load, err := played(t, w, loadgen.Options{URL: reference(t, nil), AppID: app, Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +117,7 @@ func TestReferenceServerLosesNothingUnderFanout(t *testing.T) {
 	w := loadgen.Fanout(200, time.Second, 4, 30)
 	w.Sessions.Rate, w.Sessions.JoinRate, w.Phases.Warmup = 1000, 5000, 200*time.Millisecond
 	w.Traffic[0].Payload = loadgen.Payload{Bytes: 500, Type: loadgen.Raw}
-	load, err := loadgen.Run(t.Context(), w, loadgen.Options{URL: reference(t, nil), AppID: app})
+	load, err := played(t, w, loadgen.Options{URL: reference(t, nil), AppID: app})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,13 +131,13 @@ func TestSessionsLogInWithTheirOwnTokens(t *testing.T) {
 	mint := func(uid string) (string, error) {
 		return token.Mint007(token.App{ID: app, Certificate: certificate}, uid, token.Options{})
 	}
-	load, err := loadgen.Run(t.Context(), w, loadgen.Options{URL: url, AppID: app, Token: mint})
+	load, err := played(t, w, loadgen.Options{URL: url, AppID: app, Token: mint})
 	if err != nil {
 		t.Fatal(err)
 	}
 	accounted(t, load, 140)
 
-	load, err = loadgen.Run(t.Context(), w, loadgen.Options{URL: url, AppID: app})
+	load, err = played(t, w, loadgen.Options{URL: url, AppID: app})
 	if err == nil || !strings.Contains(err.Error(), "LOGIN_ERR_INVALID_TOKEN") || loadgen.OutcomeOf(load, err) != loadgen.Unusable {
 		t.Errorf("without a token: %v", err)
 	}
@@ -138,7 +158,7 @@ func TestEncryptedConnectionsCarryTheSameLoad(t *testing.T) {
 	roots.AddCert(secure.Certificate())
 	w := loadgen.Peer(500, 500*time.Millisecond, 6)
 	w.Sessions.Rate, w.Phases.Warmup = 1000, 200*time.Millisecond
-	load, err := loadgen.Run(t.Context(), w, loadgen.Options{
+	load, err := played(t, w, loadgen.Options{
 		URL: strings.Replace(secure.URL, "https", "wss", 1) + wire.Path, AppID: app,
 		TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 	})
@@ -147,7 +167,7 @@ func TestEncryptedConnectionsCarryTheSameLoad(t *testing.T) {
 	}
 	accounted(t, load, 350)
 
-	load, err = loadgen.Run(t.Context(), w, loadgen.Options{URL: strings.Replace(secure.URL, "https", "wss", 1) + wire.Path, AppID: app})
+	load, err = played(t, w, loadgen.Options{URL: strings.Replace(secure.URL, "https", "wss", 1) + wire.Path, AppID: app})
 	if err == nil || loadgen.OutcomeOf(load, err) != loadgen.TargetUnreachable {
 		t.Errorf("a certificate that nobody vouches for: %v", err)
 	}
