@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -46,6 +47,7 @@ type loadRunCommand struct {
 	Threshold []loadgen.Threshold `sep:"none" placeholder:"EXPR" help:"Limit that the run has to keep besides those of the workload, such as \"peer.ack.p99 < 50ms\"; repeatable."`
 
 	Server        string `placeholder:"URL" help:"Server under load; without it the reference server is started for the run."`
+	ServerCommand string `placeholder:"CMD" help:"Command that starts the server and prints {\"ready\":\"ws://…\"} when it accepts connections; it is ended by SIGTERM."`
 	ServerPID     int    `placeholder:"PID" help:"Process id of a server on this machine, for its CPU and memory."`
 	ServerMetrics string `placeholder:"URL" help:"Prometheus metrics of the server, for its CPU and memory, such as http://127.0.0.1:9090/metrics."`
 	AppID         string `default:"${app_id}" placeholder:"ID" help:"App to log in to."`
@@ -83,12 +85,14 @@ func (c *loadRunCommand) Run(a *app) error {
 		return err
 	}
 	if c.Server == "" {
-		server, err := startChild(a.ctx, "--call-limits", "off", "--log-level", "warn", "--drain", "2s")
+		server, err := c.startServer(a)
 		if err != nil {
 			return err
 		}
 		defer server.stop()
-		options.loadChild(server)
+		if options.URL, options.ServerPID = server.url, server.pid; c.ServerCommand == "" {
+			options.loadChild(server)
+		}
 	}
 	stop, died, err := c.underLoad(a, &options.Options, workload)
 	if err != nil {
@@ -119,6 +123,14 @@ func (c *loadRunCommand) Run(a *app) error {
 		return written
 	}
 	return verdict(code)
+}
+
+// startServer starts the server that the flags name, or the reference server.
+func (c *loadRunCommand) startServer(a *app) (*child, error) {
+	if c.ServerCommand != "" {
+		return startServer(a.ctx, exec.Command("sh", "-c", c.ServerCommand), "the server of --server-command", exitUnreachable)
+	}
+	return startChild(a.ctx, "--call-limits", "off", "--log-level", "warn", "--drain", "2s")
 }
 
 // workload turns the argument and the flags into a workload that can run.
@@ -212,8 +224,13 @@ func (c *loadRunCommand) options(a *app) (loadOptions, error) {
 	if options.TLS, err = c.tlsFlags.config(); err != nil {
 		return options, err
 	}
-	if c.Server == "" && (c.TokenCommand != "" || c.ServerPID != 0 || c.ServerMetrics != "") {
-		return options, fail(exitUsage, "--token-command, --server-pid and --server-metrics belong to a --server")
+	switch {
+	case c.Server != "" && c.ServerCommand != "":
+		return options, fail(exitUsage, "--server and --server-command exclude each other; give the one that fits")
+	case c.Server == "" && c.ServerPID != 0:
+		return options, fail(exitUsage, "--server-pid belongs to a --server; the process of a command is known")
+	case c.Server == "" && c.ServerCommand == "" && (c.TokenCommand != "" || c.ServerMetrics != ""):
+		return options, fail(exitUsage, "--token-command and --server-metrics belong to a --server or a --server-command")
 	}
 	if c.ServerPID != 0 && c.ServerMetrics != "" {
 		return options, fail(exitUsage, "--server-pid and --server-metrics tell the same; name one of them")
