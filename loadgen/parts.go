@@ -26,7 +26,7 @@ func worst(parts []reports.ShardPart) (v reports.Validity) {
 // amount, a share or a quantile, is that of the part that is worst off, and so is the server, because no part says which
 // machine another one looks at. The lag is that of the whole run; what else is known of each part stands in the manifest.
 func together(parts []reports.ShardPart, whole reports.Health, delivered int64) reports.Health {
-	h := reports.Health{LagP50NS: whole.LagP50NS, LagP99NS: whole.LagP99NS, LagMaxNS: whole.LagMaxNS}
+	h := reports.Health{LagP50NS: whole.LagP50NS, LagP99NS: whole.LagP99NS, LagMaxNS: whole.LagMaxNS, LagLimitNS: whole.LagLimitNS}
 	for _, p := range parts {
 		h.GridOverruns += p.Health.GridOverruns
 		h.InFlightMax += p.Health.InFlightMax
@@ -49,8 +49,10 @@ func together(parts []reports.ShardPart, whole reports.Health, delivered int64) 
 
 // partOf describes a part for the manifest of the merged run.
 func partOf(m *reports.Manifest, s *reports.Summary) reports.ShardPart {
+	health := s.Health
+	health.Series = nil // it stays in the part's health.csv
 	return reports.ShardPart{
 		Shard: *m.Shard, Environment: m.Environment, Pacer: m.Pacer, StartedAt: m.StartedAt, EndedAt: m.EndedAt,
-		Interrupted: m.Interrupted, Validity: s.Validity, Health: s.Health,
+		Interrupted: m.Interrupted, Validity: s.Validity, Health: health,
 	}
 }

@@ -163,6 +163,14 @@ func TestShardsTogetherPlayTheScheduleOfOneProcess(t *testing.T) {
 				t.Errorf("%d samples of %s, although every channel is split", metric.Count, metric.Name)
 			}
 		}
+		rewriteManifest(t, out, func(m *reports.Manifest) { m.Parts[1].Health.GridOverruns++ })
+		if found, err := Verify(out); err != nil || !named(found.Differences, reports.RunManifestFile, "parts[1].health.grid_overruns  stored 1  derived nothing") {
+			t.Errorf("a part of another health: %v\n%s", err, differences(found))
+		}
+		rewriteManifest(t, out, func(m *reports.Manifest) { m.Parts = m.Parts[:2] })
+		if found, err := Verify(out); err != nil || !named(found.Differences, reports.RunManifestFile, "parts[0].shard  stored 0 of 3  derived 0 of 2") {
+			t.Errorf("a part less: %v\n%s", err, differences(found))
+		}
 		if len(merged.Manifest.Parts) != 3 || merged.Manifest.Parts[1].Shard.FirstSession != 32 || merged.Manifest.Shard != nil {
 			t.Errorf("parts %+v", merged.Manifest.Parts)
 		}

@@ -275,6 +275,9 @@ func (c *folderCheck) tables() bool {
 	var histograms []histogramEvent
 	read := c.read(EventsFile, func(in io.Reader) (err error) { histograms, err = readEvents(in, r); return err })
 	read = c.read(SeriesFile, func(in io.Reader) (err error) { r.series, err = readSeries(in); return err }) && read
+	for i := range r.parts {
+		c.read(partHealthFile(i), func(in io.Reader) error { return c.partHealth(i, in) })
+	}
 	if len(r.parts) == 0 {
 		read = c.read(HealthFile, func(in io.Reader) (err error) { r.vitals, err = readVitals(in); return err }) && read
 	}
@@ -301,6 +304,29 @@ func orZero[T any](p *T) (v T) {
 		v = *p
 	}
 	return v
+}
+
+// partHealth holds what the manifest of a merged run says of the machines that played a part against that part's rows.
+// Lag and cost per message follow from files that the part alone has.
+func (c *folderCheck) partHealth(i int, in io.Reader) error {
+	rows, err := readVitals(in)
+	if err != nil {
+		return err
+	}
+	stored, derived := c.raw.parts[i].Health, healthOf(rows)
+	derived.LagP50NS, derived.LagP99NS, derived.LagMaxNS = stored.LagP50NS, stored.LagP99NS, stored.LagMaxNS
+	derived.ServerCPUPerMessageNS, derived.LagLimitNS = stored.ServerCPUPerMessageNS, int64(lagLimit(c.raw.plan.Workload))
+	derived.Series = nil
+	a, err := treeOf(stored)
+	if err != nil {
+		return err
+	}
+	b, err := treeOf(derived)
+	if err != nil {
+		return err
+	}
+	c.compare(reports.RunManifestFile, fmt.Sprintf("parts[%d].health", i), a, b)
+	return nil
 }
 
 // histograms reads the histogram log and holds it against the counts that were taken while the run lasted, because a

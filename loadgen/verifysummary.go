@@ -18,23 +18,16 @@ const mostDifferences = 50
 // summary compares summary.json with what was derived, number by number.
 func (c *folderCheck) summary(derived reports.Summary) {
 	c.read(reports.RunSummaryFile, func(in io.Reader) error {
-		var stored, want any
-		decoder := json.NewDecoder(in)
-		decoder.UseNumber()
-		if err := decoder.Decode(&stored); err != nil {
-			return err
-		}
-		text, err := json.Marshal(derived)
+		stored, err := tree(in)
 		if err != nil {
 			return err
 		}
-		decoder = json.NewDecoder(bytes.NewReader(text))
-		decoder.UseNumber()
-		if err := decoder.Decode(&want); err != nil {
+		want, err := treeOf(derived)
+		if err != nil {
 			return err
 		}
 		before := len(c.Differences)
-		c.compare("", stored, want)
+		c.compare(reports.RunSummaryFile, "", stored, want)
 		if more := len(c.Differences) - before - mostDifferences; more > 0 {
 			c.Differences = c.Differences[:before+mostDifferences]
 			c.differ(reports.RunSummaryFile, "", fmt.Sprintf("and %d more that differ", more), "not listed")
@@ -43,8 +36,24 @@ func (c *folderCheck) summary(derived reports.Summary) {
 	})
 }
 
+// tree reads any JSON, with its numbers as they are written.
+func tree(in io.Reader) (value any, err error) {
+	decoder := json.NewDecoder(in)
+	decoder.UseNumber()
+	err = decoder.Decode(&value)
+	return value, err
+}
+
+func treeOf(value any) (any, error) {
+	text, err := json.Marshal(value)
+	if err != nil {
+		return nil, err
+	}
+	return tree(bytes.NewReader(text))
+}
+
 // compare notes where two values of JSON differ.
-func (c *folderCheck) compare(path string, stored, derived any) {
+func (c *folderCheck) compare(file, path string, stored, derived any) {
 	switch d := derived.(type) {
 	case map[string]any:
 		if s, same := stored.(map[string]any); same {
@@ -55,17 +64,17 @@ func (c *folderCheck) compare(path string, stored, derived any) {
 				if path != "" {
 					at = path + "." + key
 				}
-				c.compare(at, s[key], d[key])
+				c.compare(file, at, s[key], d[key])
 			}
 			return
 		}
 	case []any:
 		if s, same := stored.([]any); same {
 			if len(s) != len(d) {
-				c.differ(reports.RunSummaryFile, path, fmt.Sprintf("%d entries", len(s)), fmt.Sprintf("%d entries", len(d)))
+				c.differ(file, path, fmt.Sprintf("%d entries", len(s)), fmt.Sprintf("%d entries", len(d)))
 			}
 			for i := range min(len(s), len(d)) {
-				c.compare(fmt.Sprintf("%s[%d]", path, i), s[i], d[i])
+				c.compare(file, fmt.Sprintf("%s[%d]", path, i), s[i], d[i])
 			}
 			return
 		}
@@ -79,7 +88,7 @@ func (c *folderCheck) compare(path string, stored, derived any) {
 			return
 		}
 	}
-	c.differ(reports.RunSummaryFile, path, shown(stored), shown(derived))
+	c.differ(file, path, shown(stored), shown(derived))
 }
 
 func shown(v any) string {

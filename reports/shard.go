@@ -35,6 +35,6 @@ type ShardPart struct {
 	// least valid part.
 	Validity Validity `json:"validity"`
 	// Health is the state of the part's generator and of the server, as far as
-	// that machine could see it.
+	// that machine could see it, without the seconds.
 	Health Health `json:"health,omitzero"`
 }
