@@ -111,8 +111,8 @@ var (
 )
 
 func (c *loadK8sCommand) check(now time.Time) (start time.Time, err error) {
-	if c.Shards < 1 || c.Shards > 1000 {
-		return start, fail(exitUsage, "--shards %d: give 1 to 1000", c.Shards)
+	if c.Shards < 1 || c.Shards > loadgen.MaxShards {
+		return start, fail(exitUsage, "--shards %d: give 1 to %d", c.Shards, loadgen.MaxShards)
 	}
 	if strings.TrimSpace(c.Image) == "" {
 		return start, fail(exitUsage, "--image: name the image")

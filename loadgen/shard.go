@@ -12,8 +12,8 @@ import (
 	"github.com/rtmkit/rtmkit/reports"
 )
 
-// maxShards bounds the parts of a run; a stamp has one byte for the part.
-const maxShards = 256
+// MaxShards is how many parts a run can have. A stamp has one byte for the part.
+const MaxShards = 256
 
 // Shard is one part of a run that several processes play together, on one machine or many. All of them are given the
 // same workload, number of parts and start. Each logs in a block of neighbouring sessions, sends what these have to send,
@@ -26,7 +26,7 @@ const maxShards = 256
 type Shard struct {
 	// Index is the number of the part, from 0 to Count-1.
 	Index int
-	// Count is how many parts there are, at most 256.
+	// Count is how many parts there are, at most [MaxShards].
 	Count int
 	// StartAt is when all parts begin to log in.
 	StartAt time.Time
@@ -44,8 +44,8 @@ func ParseShard(text string) (index, count int, err error) {
 	if !ok || err != nil {
 		return 0, 0, fmt.Errorf("shard %q is not a part of a run; write the first of four as 0/4 and the last as 3/4", text)
 	}
-	if count < 1 || count > maxShards || index < 0 || index >= count {
-		return 0, 0, fmt.Errorf("shard %q is none; shards count from 0, and there are at most %d", text, maxShards)
+	if count < 1 || count > MaxShards || index < 0 || index >= count {
+		return 0, 0, fmt.Errorf("shard %q is none; shards count from 0, and there are at most %d", text, MaxShards)
 	}
 	return index, count, nil
 }
@@ -161,8 +161,8 @@ func (p *plan) take(index, count int) {
 
 // checkShard says why the workload cannot be cut into so many parts.
 func (p *plan) checkShard(s *Shard) error {
-	if s.Count < 1 || s.Count > maxShards || s.Index < 0 || s.Index >= s.Count {
-		return fmt.Errorf("shard %d of %d is none; shards count from 0, and there are at most %d", s.Index, s.Count, maxShards)
+	if s.Count < 1 || s.Count > MaxShards || s.Index < 0 || s.Index >= s.Count {
+		return fmt.Errorf("shard %d of %d is none; shards count from 0, and there are at most %d", s.Index, s.Count, MaxShards)
 	}
 	if len(p.churn) > 0 && s.Count > 1 {
 		return fmt.Errorf("workload %s: traffic %s: whether a message had to reach who was just coming or going is told by one clock, so that the op %s cannot be played in shards; run it in one process", p.Name, p.churn[0].ID, p.churn[0].Op)
