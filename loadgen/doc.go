@@ -46,6 +46,11 @@
 // stores that floor and never subtracts it. How much a server carries, a [Searcher] finds, with [JudgeTrial] to say of
 // each run whether the server kept up, or the generator did not.
 //
+// # What it has to keep
+//
+// A [Threshold] is a [Limit] of one number of the run, over all of it or in each window of it. A limit that has too few
+// samples to be judged fails, because nobody knows whether it was kept. A threshold may end the run.
+//
 // # What stays behind
 //
 // A run folder: manifest.json, workload.yaml, summary.json, latency.hlog (read by every HdrHistogram tool), one .hgrm

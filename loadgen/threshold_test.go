@@ -390,3 +390,28 @@ func TestLagMayBeATenthOfTheTightestLatencyLimit(t *testing.T) {
 		}
 	}
 }
+
+func TestRunsStayComparableWhenMoreIsAskedOfThem(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		plain := newRig().play(t, t.Context(), small(10), Options{}).Manifest
+		asked := newRig().play(t, t.Context(), limited(t, small(10), "loss == 0"), Options{}).Manifest
+		other := newRig().play(t, t.Context(), small(20), Options{}).Manifest
+		if plain.WorkloadSHA256 != asked.WorkloadSHA256 || plain.WorkloadSHA256 == other.WorkloadSHA256 || plain.Workload == asked.Workload {
+			t.Errorf("sums %s, %s and %s", plain.WorkloadSHA256, asked.WorkloadSHA256, other.WorkloadSHA256)
+		}
+	})
+}
+
+func TestThresholdThatAbortedTheRunStaysBrokenWhateverCameAfter(t *testing.T) {
+	w := limited(t, Workload{}, "lag.max < 1s", "lag.max < 2s")
+	w.Thresholds[0].Abort = true
+	var totals [metrics]*hdrhistogram.Histogram
+	totals[metricLag] = newHistogram()
+	_ = totals[metricLag].RecordValue(5)
+	abort := &reports.Abort{Expr: "lag.max < 1s", Second: 3, Observed: "1.2s"}
+	for _, got := range newVigil(&w).judge(&reports.Summary{}, totals, abort) {
+		if broken := got.Expr == abort.Expr; !got.Implicit && (got.Holds == broken || got.Aborted != broken) {
+			t.Errorf("%+v", got)
+		}
+	}
+}

@@ -162,3 +162,14 @@ func TestPostThatTheAdapterDoesNotTakeGivesUpWithItsContext(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestPostsLearnThatTheAdapterHasBrokenTheProtocol(t *testing.T) {
+	_, client := poster(t, scripted(func(_ int64, _ string, out io.Writer) { fmt.Fprintln(out, "good morning") }))
+	answers := make(chan error, 1)
+	if err := client.Post(t.Context(), Post{Peer: "u", Text: "hi", Answered: func(_ bool, err error) { answers <- err }}); err != nil {
+		t.Fatal(err)
+	}
+	if err, broken := <-answers, new(BrokenError); !errors.As(err, &broken) || !strings.Contains(broken.Line, "good morning") {
+		t.Errorf("the post is answered with %v", err)
+	}
+}
