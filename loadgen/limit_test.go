@@ -162,7 +162,7 @@ func FuzzParseLimit(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		e, err := ParseLimit(text)
 		if err != nil {
-			if strings.Contains(err.Error(), "%!") {
+			if strings.Contains(err.Error(), "%!") && !strings.Contains(text, "%!") {
 				t.Fatalf("%q: %v", text, err)
 			}
 			return
