@@ -83,7 +83,9 @@ func TestReserveLogsInAndOutInTurn(t *testing.T) {
 		seen := map[string]int{}
 		s := newRig()
 		s.opened = func(c *rigSession) { seen[c.uid]++ }
-		load := s.play(t, t.Context(), reserve(30), Options{})
+		w := reserve(30)
+		w.Traffic = append(w.Traffic, Traffic{ID: "peer", Op: OpPeer, Rate: 100})
+		load := s.play(t, t.Context(), w, Options{})
 		passed(t, load)
 		for _, op := range []string{"login", "logout"} {
 			if got, want := opRow(t, load, op), done(op, 30); got != want {
@@ -121,8 +123,14 @@ func TestReconnectingSessionsAreCutOffAndComeBackToTheirChannels(t *testing.T) {
 
 func TestSlowReadersAreInTheLedgerAndInNoLatency(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
-		load := newRig().play(t, t.Context(), coming(OpPause, 20, "5-8"), Options{})
+		s := newRig()
+		w := coming(OpPause, 20, "5-8")
+		w.Traffic = append(w.Traffic, Traffic{ID: "peer", Op: OpPeer, Rate: 100})
+		load := s.play(t, t.Context(), w, Options{})
 		passed(t, load)
+		if n := s.resumed.Load(); n != 20 {
+			t.Errorf("%d pauses ended, want 20", n)
+		}
 		if got, want := opRow(t, load, "pause"), done("pause", 20); got != want {
 			t.Errorf("got %+v, want %+v", got, want)
 		}
@@ -385,6 +393,63 @@ func TestTokensAreMadeOnceAndAnewWhenRefused(t *testing.T) {
 		}
 		if len(made) != 21 {
 			t.Errorf("tokens for %d users", len(made))
+		}
+	})
+}
+
+func TestDrainWaitsForThoseWhoStayWhateverTheOthersGot(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newRig()
+		s.tamper = func(n int, r *routed) {
+			if n == 999 {
+				r.late = 800 * time.Millisecond
+			}
+		}
+		load := s.play(t, t.Context(), coming(OpPause, 20, "5-8"), Options{})
+		passed(t, load)
+	})
+}
+
+func TestMessageThatDiesWithACutConnectionIsNoLoss(t *testing.T) {
+	// A session reconnects, or leaves and joins, at the start and after 500 ms. The server answers ten messages just before
+	// and does not deliver them to it: that may happen on a cut, and must not before a leave.
+	for op, lost := range map[Op]int64{OpReconnect: 0, OpJoin: 10} {
+		inBubble(t, func(t *testing.T) {
+			s := newRig()
+			s.tamper = func(n int, r *routed) {
+				if n >= 480 && n < 490 {
+					r.to = slices.DeleteFunc(r.to, func(uid string) bool { return uid == "load-00005" })
+				}
+			}
+			w := coming(op, 3, "5") // at 0, 333 and 667 ms
+			if op == OpReconnect {
+				w.Traffic[1].Rate = 2 // at 0 and 500 ms
+			}
+			load := s.play(t, t.Context(), w, Options{})
+			balanced(t, load)
+			if row := load.Summary.Ledger[0]; row.Lost != lost {
+				t.Errorf("%s: %d lost, want %d", op, row.Lost, lost)
+			}
+		})
+	}
+}
+
+func TestTargetIsLostThoughOthersCameAndWent(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := newRig()
+		s.tamper = func(n int, r *routed) {
+			if n != 510 {
+				return
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			for _, session := range s.sessions {
+				session.end()
+			}
+		}
+		load := s.play(t, t.Context(), reserve(20), Options{})
+		if load.Manifest.LostNS == 0 {
+			t.Errorf("nobody noticed that the server had gone: %+v", load.Summary.Errors)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,7 @@ type rig struct {
 	// opened, if set, learns of every session.
 	opened func(*rigSession)
 
+	resumed  atomic.Int64 // pauses that ended
 	mu       sync.Mutex
 	sessions map[string]*rigSession
 	members  map[string][]string
@@ -178,6 +180,7 @@ func (c *rigSession) Pause(on bool) {
 	case !on && c.paused != nil:
 		close(c.paused)
 		c.paused = nil
+		c.rig.resumed.Add(1)
 	}
 }
 
