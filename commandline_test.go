@@ -45,7 +45,7 @@ var inline = regexp.MustCompile("`rtmkit ([a-z][^`]*)`")
 // TestEveryCommandOfThePagesIsUnderstood takes every line of the pages that begins with rtmkit, alone or as a part of a
 // script, and holds it against the real flags.
 func TestEveryCommandOfThePagesIsUnderstood(t *testing.T) {
-	for _, page := range []string{"README.md", "CI.md"} {
+	for _, page := range []string{"README.md", "CI.md", "loadgen/README.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

@@ -103,7 +103,7 @@ type commands struct {
 	Adapter adapterCommand `cmd:"" help:"Put a client SDK in any language under test."`
 	Check   checkCommand   `cmd:"" help:"Judge and measure the reference pair on this machine, and write a report."`
 	Conform conformCommand `cmd:"" help:"Judge servers and clients against the numbered requirements."`
-	Load    loadCommand    `cmd:"" help:"Measure a server under open-loop load."`
+	Load    loadCommand    `cmd:"" help:"Measure a server under load, compare builds, and find what it carries."`
 	Report  reportCommand  `cmd:"" help:"Render, annotate, compare, merge and verify stored results."`
 	Serve   serveCommand   `cmd:"" help:"Run the reference server."`
 	Token   tokenCommand   `cmd:"" help:"Mint and verify access tokens."`

@@ -14,12 +14,12 @@
 //
 // # What is measured
 //
-// The load is open loop, at one rate, in stages, in bursts, or replayed from a trace: the moment at which each message is due follows from the workload and its seed alone. A latency
-// starts at that intended time, not at the moment the message was really sent, so that a stall of the server or of the
-// generator shows in full in every percentile (no coordinated omission). The distance between the two is measured for
-// every message as well, as the metric lag. A workload may be a closed loop instead, in which answers make room for
-// messages: it finds out how fast a server lets itself be driven, and its result says that its latencies do not compare.
-// Latencies are integer nanoseconds of one process's monotonic clock in
+// The load is open loop, at one rate, in stages, in bursts, or replayed from a trace: the moment at which each message is
+// due follows from the workload and its seed alone. A latency starts at that intended time, not at the moment the message
+// was really sent, so that a stall of the server or of the generator shows in full in every percentile (no coordinated
+// omission). The distance between the two is measured for every message as well, as the metric lag. A workload may be a
+// closed loop instead, in which answers make room for messages: it finds out how fast a server lets itself be driven, and
+// its result says that its latencies do not compare. Latencies are integer nanoseconds of one process's monotonic clock in
 // HdrHistograms of three digits.
 //
 // # What is counted

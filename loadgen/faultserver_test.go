@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -271,6 +272,67 @@ func onceAway(events int) Workload {
 	return w
 }
 
+// patient is a pacer that sends so many messages and then waits for an event, so that the others are sent behind it however
+// busy the machine is.
+type patient struct {
+	pacer
+	first int
+	event <-chan struct{}
+}
+
+func (p *patient) wait(until int64) {
+	if p.first--; p.first < 0 {
+		<-p.event
+	}
+	p.pacer.wait(until)
+}
+
+// confirming is a driver that tells when a call of one session has been confirmed and the run knows it.
+type confirming struct {
+	Driver
+	uid           string
+	leaves, joins int // how many calls of each are to be confirmed
+	confirmed     chan struct{}
+}
+
+func (d *confirming) Open(ctx context.Context, login Login, handle Handler) (Session, error) {
+	session, err := d.Driver.Open(ctx, login, handle)
+	if err != nil || login.UID != d.uid {
+		return session, err
+	}
+	return &confirmingSession{session, d}, nil
+}
+
+type confirmingSession struct {
+	Session
+	driver *confirming
+}
+
+func (s *confirmingSession) Leave(ctx context.Context, channel string) error {
+	return s.tell(ctx, &s.driver.leaves, s.Session.Leave(ctx, channel))
+}
+
+func (s *confirmingSession) Join(ctx context.Context, channel string) error {
+	return s.tell(ctx, &s.driver.joins, s.Session.Join(ctx, channel))
+}
+
+// tell waits for the end of the context, which comes when the run has noted the call.
+func (s *confirmingSession) tell(ctx context.Context, left *int, err error) error {
+	if *left--; *left == 0 && s.driver.joins <= 0 && s.driver.leaves <= 0 {
+		context.AfterFunc(ctx, func() { close(s.driver.confirmed) })
+	}
+	return err
+}
+
+// behind are options with which the first messages are sent at their time, and the others once the calls are confirmed.
+func behind(first int, d *confirming, dir string) Options {
+	d.confirmed = make(chan struct{})
+	return Options{
+		URL: "ws://stub", AppID: testApp, Dir: dir, Driver: d,
+		pacer: func(c *clock) pacer { return &patient{newPacer(c), first, d.confirmed} },
+	}
+}
+
 func TestDeliveryBehindALeaveIsALeak(t *testing.T) {
 	for name, play := range map[string]func(t *testing.T, w Workload, dir string) *reports.Load{
 		"in memory": func(t *testing.T, w Workload, dir string) *reports.Load {
@@ -281,12 +343,12 @@ func TestDeliveryBehindALeaveIsALeak(t *testing.T) {
 		"over real sockets": func(t *testing.T, w Workload, dir string) *reports.Load {
 			s := newStub(t)
 			s.plant(func(n int, d *dispatch) {
-				// By then the client has long learned that its leave was confirmed.
 				if n > 100 && n%20 == 0 {
 					d.to = append(d.to, "load-00004")
 				}
 			})
-			load, err := Run(t.Context(), w, Options{URL: s.url(), AppID: testApp, Dir: dir})
+			d := &confirming{Driver: &WireDriver{URL: s.url(), AppID: testApp}, uid: "load-00004", leaves: 1, joins: 1}
+			load, err := Run(t.Context(), w, behind(100, d, dir))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -331,12 +393,13 @@ func TestMessageThatANewMemberMissesIsLost(t *testing.T) {
 		"over real sockets": func(t *testing.T, w Workload, dir string) *reports.Load {
 			s := newStub(t)
 			s.plant(func(n int, d *dispatch) {
-				// By then the client has long learned that its join was confirmed.
 				if n > 180 && n <= 187 {
 					d.to = miss(d.to)
 				}
 			})
-			load, err := Run(t.Context(), w, Options{URL: s.url(), AppID: testApp, Dir: dir})
+			// It joins when the run begins, leaves, and joins again.
+			d := &confirming{Driver: &WireDriver{URL: s.url(), AppID: testApp}, uid: "load-00004", leaves: 1, joins: 2}
+			load, err := Run(t.Context(), w, behind(150, d, dir))
 			if err != nil {
 				t.Fatal(err)
 			}
