@@ -231,6 +231,7 @@ func (j job) heard(t *testing.T) []string {
 const serveInJob = `exec "$RUNNER_TEMP/rtmkit/rtmkit" serve --addr 127.0.0.1:0 --log-level warn`
 
 func TestTheActionIsGreenWhereEverythingHolds(t *testing.T) {
+	long(t)
 	for name, inputs := range map[string]map[string]string{
 		"server": {"server-command": serveInJob, "args": "--only=RTM-PEER-001\n\n--seed=7\n", "claim": "core, channels", "set": "1.0"},
 		"client": {"client-command": `"$RUNNER_TEMP/rtmkit/rtmkit" adapter go`, "args": "--only=RTM-PEER-031\r\n--only=RTM-PEER-032"},
@@ -287,6 +288,7 @@ func startBrokenServer(t *testing.T, name string) (url string, breaks []string) 
 }
 
 func TestTheActionNamesTheRequirementThatDidNotHold(t *testing.T) {
+	long(t)
 	url, breaks := startBrokenServer(t, "peer.offline-received")
 
 	j := perform(t, map[string]string{"server": url, "args": "--only=" + breaks[0], "out": "my report's folder"})
@@ -340,6 +342,7 @@ func TestAnEarlierReportDoesNotPassForTheOneOfThisRun(t *testing.T) {
 }
 
 func TestWhatAnInputSaysIsNeverRun(t *testing.T) {
+	long(t)
 	const server = "ws://127.0.0.1:1/rtm/v1"
 	for _, attack := range []string{
 		"$(touch pwned)", "`touch pwned`", "'; touch pwned; '", "\"; touch pwned; \"", "x\ntouch pwned\n", "x\n::error::pwned\nexit-code=0",

@@ -16,6 +16,7 @@ import (
 )
 
 func TestInterruptedABLeavesAReadableGateAndNoProcess(t *testing.T) {
+	long(t)
 	path, out := binary(t), filepath.Join(t.TempDir(), "out")
 	side := "exec " + path + " serve --addr 127.0.0.1:0 --call-limits off --log-level warn"
 	cmd := exec.Command(path, "load", "ab", "-a", side, "-b", side, "peer", "--rate", "100/s", "--clients", "4", "--warmup", "0s", "--measure", "300ms", "--out", out)

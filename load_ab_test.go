@@ -136,6 +136,7 @@ func some(g *reports.Gate, blocks []int, swapped func() bool) *reports.Gate {
 // more for each message are seen with six blocks. It takes about 20 s for each block, so it runs only when -ab.blocks
 // asks for it, on a machine that does nothing else.
 func TestABOnRealBuilds(t *testing.T) {
+	long(t)
 	if *abBlocks == 0 {
 		t.Skip("takes minutes on a quiet machine: go test -run TestABOnRealBuilds -v -timeout 1h -ab.blocks 24 .")
 	}

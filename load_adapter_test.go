@@ -171,6 +171,7 @@ func (g *holdUp) Read(p []byte) (int, error) {
 }
 
 func TestClientThatCannotKeepUpShedsAndTheServerIsNotBlamed(t *testing.T) {
+	long(t)
 	open := make(chan struct{})
 	command := sdkAdapter(clientProfiles(), func(r io.Reader) io.Reader {
 		return &holdUp{from: bufio.NewReader(r), word: `"createMessage"`, open: open}

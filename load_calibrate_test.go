@@ -27,6 +27,7 @@ func knownFloor(t *testing.T) *reports.Floor {
 }
 
 func TestARunFindsTheFloorOfItsHostAndRefusesWhatItCannotMeasure(t *testing.T) {
+	long(t)
 	t.Setenv("HOME", t.TempDir())
 	t.Setenv("XDG_CACHE_HOME", filepath.Join(t.TempDir(), "cache"))
 	tight := []string{"load", "run", "peer", "--threshold", "peer.ack.p99 < 1ms"}

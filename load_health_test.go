@@ -68,6 +68,7 @@ func busy(t *testing.T) {
 }
 
 func TestBusyNeighboursAreNeverTakenForASlowServer(t *testing.T) {
+	long(t)
 	// The thread that starts the hogs must live as long as they do.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -98,6 +99,7 @@ func TestBusyNeighboursAreNeverTakenForASlowServer(t *testing.T) {
 }
 
 func TestGeneratorThatBurnsItsCoreIsNeverTakenForASlowServer(t *testing.T) {
+	long(t)
 	path, out := binary(t), filepath.Join(t.TempDir(), "out")
 	cmd := exec.Command(path, "load", "run", "peer", "--rate", "150000/s", "--duration", "2s", "--clients", "20", "--out", out)
 	cmd.Env = append(os.Environ(), "GOMAXPROCS=1")
@@ -150,6 +152,7 @@ func ended(t *testing.T, cmd *exec.Cmd, said io.Reader) int {
 }
 
 func TestServerThatIsKilledUnderLoadEndsTheRunWithItsBooksInOrder(t *testing.T) {
+	long(t)
 	path, out := binary(t), filepath.Join(t.TempDir(), "out")
 	url, server := served(t, path)
 	cmd, said := underLoad(t, path, url, out)
@@ -174,6 +177,7 @@ func TestServerThatIsKilledUnderLoadEndsTheRunWithItsBooksInOrder(t *testing.T) 
 }
 
 func TestSecondInterruptEndsARunAtOnce(t *testing.T) {
+	long(t)
 	path, out := binary(t), filepath.Join(t.TempDir(), "out")
 	url, server := served(t, path)
 	cmd, said := underLoad(t, path, url, out)

@@ -74,6 +74,7 @@ func TestCtrlCOnATerminalEndsTheRunInOrderAndLeavesTheTerminalAsItWas(t *testing
 }
 
 func TestNoColourIsDrawnWhereNoneIsWanted(t *testing.T) {
+	long(t)
 	cmd := onTerminal(t, "load run peer --rate 100/s --duration 1s --clients 4")
 	cmd.Env = append(cmd.Env, "NO_COLOR=1")
 	out, _ := cmd.Output()

@@ -23,6 +23,7 @@ func command(args ...string) (code int, printed string) {
 }
 
 func TestShardsOfOneRunMergeToARunThatVerifies(t *testing.T) {
+	long(t)
 	config := refserver.DefaultConfig()
 	config.OpenApps, config.Limits.Calls = true, nil
 	server, err := refserver.New(config)

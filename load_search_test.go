@@ -8,6 +8,7 @@ import (
 )
 
 func TestASearchEndsWithTheCodeOfWhatItFound(t *testing.T) {
+	long(t)
 	trials := func(verdicts ...reports.TrialVerdict) (list []reports.SearchTrial) {
 		for _, v := range verdicts {
 			list = append(list, reports.SearchTrial{Verdict: v})

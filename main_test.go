@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,14 +28,29 @@ func TestMain(m *testing.M) {
 // TestCommandLine runs the scripts in testdata: what a user types, what is printed,
 // and the exit code.
 func TestCommandLine(t *testing.T) {
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(scripts) == 0 {
+		t.Fatalf("no scripts: %v", err)
+	}
+	if testing.Short() {
+		scripts = []string{"testdata/load.txtar", "testdata/report.txtar", "testdata/usage.txtar"}
+	}
 	testscript.Run(t, testscript.Params{
-		Dir:           "testdata",
+		Files:         scripts,
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 		Setup:         strangers,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"exits": exits,
 		},
 	})
+}
+
+// long skips a test of many processes when only what happens inside of one is looked at, as by the race detector.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it starts many processes")
+	}
 }
 
 // strangers starts servers that are not RTM servers and tells scripts where they

@@ -55,6 +55,9 @@ func startExample(t *testing.T, flags ...string) string {
 }
 
 func TestTheExampleServerKeepsEveryRequirementOfTheProfilesThatItClaims(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the program of somebody else is judged, which the race detector cannot look into")
+	}
 	limits := shortLimits()
 	var flags []string
 	for name, value := range map[string]int64{
