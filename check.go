@@ -105,7 +105,7 @@ func (c *checkCommand) measure(a *app, report *reports.Report) (exitCode, error)
 }
 
 func (c *checkCommand) measureOne(a *app, report *reports.Report, w loadgen.Workload) (exitCode, error) {
-	server, err := startChild(a.ctx, "--call-limits", "off", "--log-level", "warn", "--drain", "2s")
+	server, err := startUnderLoad(a.ctx, "")
 	if err != nil {
 		return exitOK, err
 	}

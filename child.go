@@ -51,6 +51,21 @@ func startSelf(ctx context.Context, name string, args ...string) (*child, error)
 // readyWithin is how long a server may take to say that it is ready.
 const readyWithin = 30 * time.Second
 
+// startCommand starts a server by a command line of the user's shell and waits as
+// [startServer] does. A server that does not start is a subject that cannot be reached.
+func startCommand(ctx context.Context, command, name string) (*child, error) {
+	return startServer(ctx, exec.Command("sh", "-c", command), name, exitUnreachable)
+}
+
+// startUnderLoad starts the server of a load run: by the command of --server-command, or
+// the reference server without the call limits that would refuse the load.
+func startUnderLoad(ctx context.Context, command string) (*child, error) {
+	if command != "" {
+		return startCommand(ctx, command, "the server of --server-command")
+	}
+	return startChild(ctx, "--call-limits", "off", "--log-level", "warn", "--drain", "2s")
+}
+
 // startServer starts a server and waits until it says that it is ready. What it is
 // called and whose fault it is when it does not start, the caller knows.
 func startServer(ctx context.Context, cmd *exec.Cmd, name string, blame exitCode) (*child, error) {

@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -94,7 +93,7 @@ func (x *experiment) run(side reports.GateSide) (*reports.GateRun, error) {
 	flags.Out = filepath.Join(c.Out, filepath.FromSlash(dir))
 	died := func() error { return nil }
 	if !s.remote() {
-		server, err := startServer(a.ctx, exec.Command("sh", "-c", s.source), "the server of -"+s.letter, exitUnreachable)
+		server, err := startCommand(a.ctx, s.source, "the server of -"+s.letter)
 		if err != nil {
 			return nil, err
 		}

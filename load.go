@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -85,7 +84,7 @@ func (c *loadRunCommand) Run(a *app) error {
 		return err
 	}
 	if c.Server == "" {
-		server, err := c.startServer(a)
+		server, err := startUnderLoad(a.ctx, c.ServerCommand)
 		if err != nil {
 			return err
 		}
@@ -123,14 +122,6 @@ func (c *loadRunCommand) Run(a *app) error {
 		return written
 	}
 	return verdict(code)
-}
-
-// startServer starts the server that the flags name, or the reference server.
-func (c *loadRunCommand) startServer(a *app) (*child, error) {
-	if c.ServerCommand != "" {
-		return startServer(a.ctx, exec.Command("sh", "-c", c.ServerCommand), "the server of --server-command", exitUnreachable)
-	}
-	return startChild(a.ctx, "--call-limits", "off", "--log-level", "warn", "--drain", "2s")
 }
 
 // workload turns the argument and the flags into a workload that can run.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -266,7 +265,7 @@ func (h *hunt) trial(_ context.Context, step reports.SearchStep, rate float64, l
 	options := h.base
 	died := func() error { return nil }
 	if h.own() {
-		server, err := h.start()
+		server, err := startUnderLoad(h.app.ctx, h.ServerCommand)
 		if err != nil {
 			return loadgen.TrialResult{}, err
 		}
@@ -332,14 +331,6 @@ func (h *hunt) note(t reports.SearchTrial) loadgen.TrialResult {
 	}
 	fmt.Fprintln(h.app.stderr, line)
 	return loadgen.TrialResult{Verdict: t.Verdict, Criterion: t.Criterion}
-}
-
-// start starts the server of one trial.
-func (h *hunt) start() (*child, error) {
-	if h.ServerCommand != "" {
-		return startServer(h.app.ctx, exec.Command("sh", "-c", h.ServerCommand), "the server of --server-command", exitUnreachable)
-	}
-	return startChild(h.app.ctx, "--call-limits", "off", "--log-level", "warn", "--drain", "2s")
 }
 
 // rest waits, and reports whether it could to the end.

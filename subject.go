@@ -1,7 +1,6 @@
 package main
 
 import (
-	"os/exec"
 	"strconv"
 	"time"
 
@@ -113,7 +112,7 @@ func (f *serverFlags) open(a *app, calls pairCalls) (*subject, error) {
 		s.stop, s.died = pair.stop, pair.died
 		pair.judge(s)
 	case f.ServerCommand != "":
-		server, err := startServer(a.ctx, exec.Command("sh", "-c", f.ServerCommand), "the server of --server-command", exitUnreachable)
+		server, err := startCommand(a.ctx, f.ServerCommand, "the server of --server-command")
 		if err != nil {
 			return nil, err
 		}

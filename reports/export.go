@@ -114,15 +114,7 @@ func (m *Metric) proven() (list []percentileValue) {
 // anomalies are the deliveries gone wrong over all rows, by name.
 func anomalies(rows []LedgerRow) []wrong {
 	var total LedgerRow
-	for _, r := range rows {
-		total.Lost += r.Lost
-		total.Duplicated += r.Duplicated
-		total.Reordered += r.Reordered
-		total.Leaked += r.Leaked
-		total.Foreign += r.Foreign
-		total.Corrupt += r.Corrupt
-		total.FalseReceipts += r.FalseReceipts
-	}
+	total.addDeliveries(rows)
 	return total.anomalies()
 }
 

@@ -206,17 +206,7 @@ func deliveryOutcome(loads []Load) outcome {
 	var total LedgerRow
 	var broken int64
 	for i := range loads {
-		for _, row := range loads[i].Summary.Ledger {
-			total.Expected += row.Expected
-			total.DeliveredOnce += row.DeliveredOnce
-			total.Lost += row.Lost
-			total.Duplicated += row.Duplicated
-			total.Reordered += row.Reordered
-			total.Leaked += row.Leaked
-			total.Foreign += row.Foreign
-			total.Corrupt += row.Corrupt
-			total.FalseReceipts += row.FalseReceipts
-		}
+		total.addDeliveries(loads[i].Summary.Ledger)
 		for _, e := range loads[i].Summary.Equations {
 			if !e.Holds {
 				broken++
@@ -233,6 +223,21 @@ func deliveryOutcome(loads []Load) outcome {
 		return outcome{toneNone, "Nothing to deliver", "The load runs expected no delivery."}
 	}
 	return outcome{toneGood, "Every message accounted for", fmt.Sprintf("%s of %s expected deliveries, each exactly once and in order.", formatCount(total.DeliveredOnce), formatCount(total.Expected))}
+}
+
+// addDeliveries adds to the row what had to arrive in others, what did, and what went wrong.
+func (r *LedgerRow) addDeliveries(rows []LedgerRow) {
+	for _, row := range rows {
+		r.Expected += row.Expected
+		r.DeliveredOnce += row.DeliveredOnce
+		r.Lost += row.Lost
+		r.Duplicated += row.Duplicated
+		r.Reordered += row.Reordered
+		r.Leaked += row.Leaked
+		r.Foreign += row.Foreign
+		r.Corrupt += row.Corrupt
+		r.FalseReceipts += row.FalseReceipts
+	}
 }
 
 // wrongs names what went wrong in the row, each with its count.
